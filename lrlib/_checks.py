@@ -1,0 +1,50 @@
+"""Checks of arguments: each returns the clean value or raises an error that names the argument."""
+
+import math
+import operator
+from numbers import Real
+
+import numpy as np
+
+
+def finite(name: str, value: object) -> float:
+    """Return ``value`` as a float; an integer, a fraction or a NumPy scalar will do."""
+    if not isinstance(value, Real):
+        raise TypeError(f"{name} must be a number, got {value!r}")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise ValueError(f"{name} must be finite, got {value!r}")
+    return number
+
+
+def positive(name: str, value: object) -> float:
+    number = finite(name, value)
+    if not number > 0:
+        raise ValueError(f"{name} must be positive, got {value!r}")
+    return number
+
+
+def non_negative(name: str, value: object) -> float:
+    number = finite(name, value)
+    if not number >= 0:
+        raise ValueError(f"{name} must not be negative, got {value!r}")
+    return number
+
+
+def whole(name: str, value: object, at_least: int) -> int:
+    try:
+        number = int(operator.index(value))
+    except TypeError:
+        raise ValueError(f"{name} must be an integer, got {value!r}") from None
+    if number < at_least:
+        raise ValueError(f"{name} must be at least {at_least}, got {value!r}")
+    return number
+
+
+def flag(name: str, value: object) -> bool:
+    if isinstance(value, (bool, np.bool_)):
+        return bool(value)
+    raise TypeError(f"{name} must be True or False, got {value!r}")

@@ -1,0 +1,382 @@
+"""Schedules: the learning rate is a pure function of the step.
+
+A schedule is a value, like a number: it has no state, so it cannot be spent, reset or left running.
+Call it with a step, or with an array of steps, as often and in any order you like.
+
+Steps count updates from 0. They may be fractions (a schedule in epochs is called with epochs).
+"""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lrlib import _checks
+
+
+class Schedule(ABC):
+    """A learning rate for every step: ``schedule(step)``.
+
+    A subclass is a frozen dataclass that checks its fields when it is made and writes its formula once,
+    in :meth:`formula`, for a number, a NumPy array and a Keras tensor alike.
+    """
+
+    @abstractmethod
+    def formula(self, step, xp=np):
+        """Return the rate at ``step`` without checking it.
+
+        Parameters
+        ----------
+        step : float or array or tensor
+            The step or steps, in float64.
+        xp : module
+            Where functions come from that operators do not cover: ``numpy`` or ``keras.ops``.
+
+        Returns
+        -------
+        float or array or tensor
+            What broadcasts to the shape of ``step``.
+        """
+
+    def __call__(self, step):
+        """Return the learning rate at ``step``.
+
+        Parameters
+        ----------
+        step : number or array_like of numbers
+            Finite and not negative.
+
+        Returns
+        -------
+        float or numpy.ndarray
+            A float for one step, a float64 array of the same shape for an array of steps.
+
+        Raises
+        ------
+        TypeError
+            If a step is not a number.
+        ValueError
+            If a step is negative, NaN or infinite.
+        OverflowError
+            If a rate is too large for a float64 (a ``decay_rate`` above 1 grows without bound).
+
+        Examples
+        --------
+        >>> halve = StepDecay(0.1, decay_steps=5, decay_rate=0.5)
+        >>> halve(5)
+        0.05
+        >>> halve([0, 5, 10])
+        array([0.1  , 0.05 , 0.025])
+        """
+        if isinstance(step, (int, float)):
+            return self._at(float(_checks.non_negative("step", step)))
+        steps = np.asarray(step)
+        if steps.dtype.kind not in "iuf":
+            raise TypeError(f"step must be a number or an array of numbers, got {step!r}")
+        wrong = ~((steps >= 0) & np.isfinite(steps))
+        if wrong.any():
+            raise ValueError(f"step must be finite and not negative, got {steps[wrong].flat[0]}")
+        steps = steps.astype(np.float64)
+        if steps.ndim == 0:
+            return self._at(float(steps))
+        rates = np.empty_like(steps)
+        with np.errstate(over="ignore"):
+            rates[...] = self.formula(steps)
+        if not np.isfinite(rates).all():
+            raise _too_large(self, steps[~np.isfinite(rates)].flat[0])
+        return rates
+
+    def _at(self, step: float) -> float:
+        try:
+            rate = float(self.formula(step))
+        except OverflowError:
+            rate = math.inf
+        if not math.isfinite(rate):
+            raise _too_large(self, step)
+        return rate
+
+    def applied(self, steps: int) -> np.ndarray:
+        """Return the rates that a run of ``steps`` updates applies: those of steps 0 to ``steps - 1``.
+
+        What the schedule would give at ``steps`` itself is not among them: no update uses it.
+
+        Parameters
+        ----------
+        steps : int
+            The number of updates, at least 1.
+
+        Returns
+        -------
+        numpy.ndarray
+            Shape ``(steps,)``, float64.
+
+        Raises
+        ------
+        ValueError
+            If ``steps`` is not an integer or is less than 1.
+
+        Examples
+        --------
+        >>> ExponentialDecay(0.1, decay_steps=2, decay_rate=0.01).applied(3)
+        array([0.1  , 0.01 , 0.001])
+        """
+        return self(np.arange(_checks.whole("steps", steps, at_least=1)))
+
+    def _repr_svg_(self) -> str | None:
+        """Draw the schedule where a notebook shows it; without matplotlib its repr has to do."""
+        try:
+            from lrlib import plot
+
+            return plot.to_svg(plot.schedules(self))
+        except (ImportError, OverflowError):
+            return None
+
+
+def _too_large(schedule: Schedule, step: float) -> OverflowError:
+    return OverflowError(f"the learning rate of {schedule!r} at step {step:g} is too large for a float64")
+
+
+@dataclass(frozen=True)
+class Constant(Schedule):
+    r"""The same rate at every step.
+
+    .. math:: \eta(t) = \eta
+
+    Parameters
+    ----------
+    learning_rate : float
+        The rate :math:`\eta`, finite and not negative. 0 is allowed: nothing moves.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``learning_rate`` is not a number, is negative, NaN or infinite.
+
+    Examples
+    --------
+    >>> Constant(1)(7)
+    1.0
+    """
+
+    learning_rate: float
+
+    def __post_init__(self):
+        _set(self, learning_rate=_checks.non_negative("learning_rate", self.learning_rate))
+
+    def formula(self, step, xp=np):
+        return self.learning_rate + 0.0 * step
+
+
+@dataclass(frozen=True)
+class PiecewiseConstantDecay(Schedule):
+    r"""A table of rates: ``values[0]`` up to and at the first boundary, then ``values[1]``, and so on.
+
+    .. math:: \eta(t) = v_k, \qquad k = \text{the number of boundaries } b \text{ with } b < t
+
+    As in Keras a boundary is the *last* step of the piece before it, so the first step that a boundary 5
+    changes is step 6. (In optax and PyTorch it is step 5.)
+
+    Parameters
+    ----------
+    boundaries : sequence of int
+        Steps, at least 0, strictly increasing.
+    values : sequence of float
+        One rate more than there are boundaries, each finite and not negative.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a boundary is not an integer, is negative, repeated or out of order; if a value is not a finite,
+        non-negative number; if there are too few or too many values.
+
+    References
+    ----------
+    Keras: https://keras.io/api/optimizers/learning_rate_schedules/piecewise_constant_decay/
+
+    Examples
+    --------
+    >>> schedule = PiecewiseConstantDecay([5, 8], [1.0, 0.5, 0.1])
+    >>> schedule([5, 6, 8, 9])
+    array([1. , 0.5, 0.5, 0.1])
+    """
+
+    boundaries: Sequence[int]
+    values: Sequence[float]
+
+    def __post_init__(self):
+        boundaries = _sequence("boundaries", self.boundaries)
+        values = _sequence("values", self.values)
+        boundaries = tuple(_checks.whole(f"boundaries[{i}]", b, at_least=0) for i, b in enumerate(boundaries))
+        values = tuple(_checks.non_negative(f"values[{i}]", v) for i, v in enumerate(values))
+        if any(b <= a for a, b in zip(boundaries, boundaries[1:], strict=False)):
+            raise ValueError(f"boundaries must be strictly increasing, got {list(boundaries)}")
+        if len(values) != len(boundaries) + 1:
+            raise ValueError(
+                f"values must have one entry more than boundaries: {len(boundaries)} boundaries "
+                f"need {len(boundaries) + 1} values, got {len(values)}"
+            )
+        _set(self, boundaries=boundaries, values=values)
+
+    def formula(self, step, xp=np):
+        boundaries = np.array(self.boundaries, dtype=np.float64)
+        passed = xp.sum(boundaries < xp.expand_dims(step, -1), axis=-1)
+        return xp.take(np.array(self.values), passed)
+
+
+@dataclass(frozen=True)
+class _Decay(Schedule):
+    """The three numbers that every decay has; ``decay_rate`` above 1 makes the rate grow."""
+
+    initial_learning_rate: float
+    decay_steps: float
+    decay_rate: float
+
+    def __post_init__(self):
+        _set(
+            self,
+            initial_learning_rate=_checks.positive("initial_learning_rate", self.initial_learning_rate),
+            decay_steps=_checks.positive("decay_steps", self.decay_steps),
+            decay_rate=_checks.positive("decay_rate", self.decay_rate),
+        )
+
+
+@dataclass(frozen=True)
+class _Staircase(_Decay):
+    """A decay whose clock, ``step / decay_steps``, may be rounded down to whole stairs."""
+
+    staircase: bool = False
+
+    def __post_init__(self):
+        super().__post_init__()
+        _set(self, staircase=_checks.flag("staircase", self.staircase))
+
+    def _clock(self, step):
+        clock = step / self.decay_steps
+        return clock // 1.0 if self.staircase else clock
+
+
+@dataclass(frozen=True)
+class StepDecay(_Decay):
+    r"""Multiply the rate by ``decay_rate`` once every ``decay_steps`` steps.
+
+    .. math:: \eta(t) = \eta_0 \, r^{\lfloor t / T \rfloor}
+
+    It is :class:`ExponentialDecay` on a staircase, under the name that the field gives it.
+
+    Parameters
+    ----------
+    initial_learning_rate : float
+        The rate :math:`\eta_0` at step 0, positive and finite.
+    decay_steps : float
+        The length :math:`T` of a stair in steps, positive and finite. The first lower rate is that of step :math:`T`.
+    decay_rate : float
+        The factor :math:`r` from one stair to the next, positive and finite.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not a positive, finite number.
+
+    Examples
+    --------
+    >>> StepDecay(1, decay_steps=5, decay_rate=0.5)([4, 5, 10])
+    array([1.  , 0.5 , 0.25])
+    """
+
+    def formula(self, step, xp=np):
+        return self.initial_learning_rate * self.decay_rate ** (step / self.decay_steps // 1.0)
+
+
+@dataclass(frozen=True)
+class ExponentialDecay(_Staircase):
+    r"""Multiply the rate by ``decay_rate`` over every ``decay_steps`` steps, smoothly or in stairs.
+
+    .. math::
+
+        \eta(t) = \eta_0 \, r^{t / T}, \qquad
+        \text{staircase: } \eta(t) = \eta_0 \, r^{\lfloor t / T \rfloor}
+
+    Parameters
+    ----------
+    initial_learning_rate : float
+        The rate :math:`\eta_0` at step 0, positive and finite. An integer acts as a float.
+    decay_steps : float
+        The steps :math:`T` over which the rate falls by one factor, positive and finite.
+    decay_rate : float
+        The factor :math:`r`, positive and finite.
+    staircase : bool
+        Whether the exponent is rounded down, so that the rate falls only every :math:`T` steps.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a number is not positive and finite, or ``staircase`` is not a bool.
+
+    References
+    ----------
+    Keras: https://keras.io/api/optimizers/learning_rate_schedules/exponential_decay/
+
+    Examples
+    --------
+    >>> ExponentialDecay(0.1, decay_steps=10, decay_rate=0.5)(20)
+    0.025
+    >>> ExponentialDecay(0.1, decay_steps=10, decay_rate=0.5, staircase=True)([9, 10])
+    array([0.1 , 0.05])
+    """
+
+    def formula(self, step, xp=np):
+        return self.initial_learning_rate * self.decay_rate ** self._clock(step)
+
+
+@dataclass(frozen=True)
+class InverseTimeDecay(_Staircase):
+    r"""Divide the rate by a number that grows with the step.
+
+    .. math::
+
+        \eta(t) = \frac{\eta_0}{1 + r \, t / T}, \qquad
+        \text{staircase: } \eta(t) = \frac{\eta_0}{1 + r \lfloor t / T \rfloor}
+
+    Parameters
+    ----------
+    initial_learning_rate : float
+        The rate :math:`\eta_0` at step 0, positive and finite.
+    decay_steps : float
+        The unit :math:`T` of time in steps, positive and finite.
+    decay_rate : float
+        How much the divisor gains in every :math:`T` steps, positive and finite. With 1 the rate is halved at step
+        :math:`T`.
+    staircase : bool
+        Whether time is rounded down to whole multiples of :math:`T`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a number is not positive and finite, or ``staircase`` is not a bool.
+
+    References
+    ----------
+    Keras: https://keras.io/api/optimizers/learning_rate_schedules/inverse_time_decay/
+
+    Examples
+    --------
+    >>> InverseTimeDecay(0.1, decay_steps=10, decay_rate=1)([0, 10, 30])
+    array([0.1  , 0.05 , 0.025])
+    """
+
+    def formula(self, step, xp=np):
+        return self.initial_learning_rate / (1.0 + self.decay_rate * self._clock(step))
+
+
+def _set(schedule: Schedule, **fields) -> None:
+    """Store checked values in a frozen dataclass that is being made."""
+    for name, value in fields.items():
+        object.__setattr__(schedule, name, value)
+
+
+def _sequence(name: str, value: object) -> list:
+    if isinstance(value, (str, bytes)) or not hasattr(value, "__iter__"):
+        raise TypeError(f"{name} must be a sequence of numbers, got {value!r}")
+    return list(value)
