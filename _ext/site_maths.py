@@ -1,0 +1,65 @@
+"""Formulas become HTML while the book is built, by KaTeX in an embedded V8.
+
+A page then needs no script and no network to show them, and a formula that KaTeX cannot read is a
+warning, so it fails the build. This engine and the style sheet and fonts in _static/katex are one
+release, and are replaced together.
+"""
+
+from functools import cache
+from html import escape
+from pathlib import Path
+
+from docutils import nodes
+from py_mini_racer import JSEvalException, MiniRacer
+from sphinx.util import logging
+from sphinx.util.math import get_node_equation_number
+
+KATEX = Path(__file__).parent / "katex.min.js"  # 0.19.1
+logger = logging.getLogger(__name__)
+
+
+@cache
+def engine():
+    v8 = MiniRacer()
+    v8.eval(KATEX.read_text(encoding="utf8"))
+    return v8
+
+
+@cache
+def render(tex, display):
+    options = {"displayMode": display, "throwOnError": True, "strict": "error"}
+    return str(engine().call("katex.renderToString", tex, options))
+
+
+def formula(node, tex, display):
+    try:
+        return render(tex, display)
+    except JSEvalException as error:
+        reason = str(error).strip().splitlines()[0]
+        logger.warning("KaTeX cannot read %r: %s", tex, reason, location=node, type="katex")
+        return escape(tex)
+
+
+def visit_math(self, node):
+    self.body.append(self.starttag(node, "span", "", CLASS="math notranslate nohighlight"))
+    self.body.append(formula(node, node.astext(), display=False) + "</span>")
+    raise nodes.SkipNode
+
+
+def visit_displaymath(self, node):
+    attributes = {"class": "math notranslate nohighlight", "tabindex": "0"}  # scrolls by keyboard
+    self.body.append(self.starttag(node, "div", **attributes))
+    if node["number"]:
+        self.body.append(f'<span class="eqno">({get_node_equation_number(self, node)})')
+        self.add_permalink_ref(node, "Link to this equation")
+        self.body.append("</span>")
+    tex = node.astext()
+    if not node["nowrap"] and r"\\" in tex:
+        tex = rf"\begin{{aligned}}{tex}\end{{aligned}}"
+    self.body.append(formula(node, tex, display=True) + "</div>\n")
+    raise nodes.SkipNode
+
+
+def setup(app):
+    app.add_html_math_renderer("katex", (visit_math, None), (visit_displaymath, None))
+    return {"parallel_read_safe": True, "parallel_write_safe": False}

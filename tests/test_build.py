@@ -1,0 +1,179 @@
+"""What must fail the build does fail it, and old results never stay, shown on a book of two pages."""
+
+import os
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PARTS = ["_config.yml", "_ext", "_static", "lrlib", "requirements.txt", "tools"]
+CHAPTER = "chapters/01-small"
+
+
+def notebook(code="print(lrlib.MEASURED)", text="Steps are small {cite:p}`small1950`."):
+    cells = [
+        nbformat.v4.new_markdown_cell(f"# A small chapter\n\n{text}"),
+        nbformat.v4.new_code_cell(f"import lrlib\n\n{code}"),
+    ]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    return nbformat.writes(nbformat.v4.new_notebook(cells=cells, metadata=kernel))
+
+
+GOOD = {
+    "_toc.yml": f"format: jb-book\nroot: index\nchapters:\n  - file: {CHAPTER}\n",
+    "index.md": "# A book\n\nRead [the chapter](chapters/01-small.ipynb).\n\n```{bibliography}\n```\n",
+    "references.bib": "@book{small1950, author={A. Small}, title={Steps}, publisher={S}, year={1950}}",
+    f"{CHAPTER}.ipynb": notebook(),
+}
+
+FAILURES = {  # what is wrong: (the file that has it, its text, what the build says)
+    "failing cell": (f"{CHAPTER}.ipynb", notebook(code="1 / 0"), "ZeroDivisionError"),
+    "output on stderr": (
+        f"{CHAPTER}.ipynb",
+        notebook(code="import sys\n\nprint('careful', file=sys.stderr)"),
+        "stderr was found",
+    ),
+    "page not in the contents": ("more.md", "# More\n", "isn't included in any toctree"),
+    "page of the contents not there": (
+        "_toc.yml",
+        GOOD["_toc.yml"] + "  - file: nowhere\n",
+        "nowhere",
+    ),
+    "broken reference": (
+        f"{CHAPTER}.ipynb",
+        notebook(text="See {ref}`nowhere`."),
+        "undefined label: 'nowhere'",
+    ),
+    "broken link": (
+        "index.md",
+        GOOD["index.md"] + "\n[There](chapters/02-nowhere.ipynb)\n",
+        "02-nowhere",
+    ),
+    "broken citation": (
+        f"{CHAPTER}.ipynb",
+        notebook(text="As is known {cite:p}`nobody1900`."),
+        'could not find bibtex key "nobody1900"',
+    ),
+    "formula that cannot be read": (
+        "index.md",
+        GOOD["index.md"] + "\n$\\frac{1$\n",
+        "KaTeX cannot read",
+    ),
+    "statement without a verdict": (
+        "index.md",
+        GOOD["index.md"] + "\n```{verdicts} trial.yml\n```\n",
+        "S1 is said to be tried in chapter 1, which left no verdict on it",
+    ),
+}
+
+
+TWICE = ["failing cell", "output on stderr", "page not in the contents", "broken reference", "broken citation"]
+
+
+def make_book(folder):
+    for part in PARTS:
+        copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
+        copy(ROOT / part, folder / part)
+    (folder / "chapters").mkdir()
+    for name, text in GOOD.items():
+        (folder / name).write_text(text, encoding="utf8")
+    (folder / "trial.yml").write_text("- {id: S1, says: It is so., chapter: 1}\n")
+    measure(folder, "0.125")
+    return folder
+
+
+def measure(folder, value):
+    """Set a constant in this copy of lrlib."""
+    source = (ROOT / "lrlib" / "__init__.py").read_text(encoding="utf8")
+    (folder / "lrlib" / "__init__.py").write_text(f"{source}\nMEASURED = {value}\n")
+
+
+def build(folder):
+    """(whether it worked, what it printed)"""
+    command = [sys.executable, folder / "tools" / "book.py"]
+    environment = os.environ | {"PYTHONPATH": str(folder), "NO_COLOR": "1"}
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    return result.returncode == 0, result.stdout + result.stderr
+
+
+def page(folder):
+    return folder / "_build" / "html" / f"{CHAPTER}.html"
+
+
+def attempts(case, good, folder):
+    """Break a copy of the good book and build it: from nothing and then from half-built, or after the good build."""
+    file, text, _ = FAILURES[case]
+    shutil.copytree(good, folder, dirs_exist_ok=True)
+    (folder / file).write_text(text, encoding="utf8")
+    if case not in TWICE:
+        return [("after a good build", *build(folder), page(folder).exists())]
+    shutil.rmtree(folder / "_build")
+    return [(state, *build(folder), page(folder).exists()) for state in ("clean", "half-built")]
+
+
+def life(book):
+    """A good book goes bad by way of a build that swallows the warning, is mended, and then lrlib changes."""
+    index = book / "index.md"
+    index.write_text(GOOD["index.md"] + "\nSee {ref}`nowhere`.\n", encoding="utf8")
+    plain = [Path(sys.executable).with_name("jupyter-book"), "build", "--quiet", book]
+    subprocess.run(plain, check=True, capture_output=True)
+    worked, printed = build(book)
+    assert not worked and "undefined label" in printed
+
+    index.write_text(GOOD["index.md"], encoding="utf8")
+    worked, printed = build(book)
+    assert worked, printed
+    assert "Executed notebook" not in printed, "the results were still good"
+    assert "0.125" in page(book).read_text(encoding="utf8")
+
+    measure(book, "0.375")
+    worked, printed = build(book)
+    assert worked, printed
+    assert "0.375" in page(book).read_text(encoding="utf8")
+    assert "0.125" not in page(book).read_text(encoding="utf8")
+
+
+@pytest.fixture(scope="module")
+def builds(tmp_path_factory):
+    """All the builds of this file, as many at a time as there are processors."""
+    good = make_book(tmp_path_factory.mktemp("good"))
+    worked, printed = build(good)
+    assert worked, printed
+    assert "Executed notebook" in printed
+    book = shutil.copytree(good, tmp_path_factory.mktemp("life"), dirs_exist_ok=True)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        started = {"life": pool.submit(life, book)}
+        for case in FAILURES:
+            started[case] = pool.submit(attempts, case, good, tmp_path_factory.mktemp("bad"))
+    return started
+
+
+@pytest.mark.parametrize("case", FAILURES)
+def test_what_is_wrong_fails_the_build_from_any_state(builds, case):
+    complaint = FAILURES[case][2]
+    for state, worked, printed, left in builds[case].result():
+        assert not worked, state
+        assert complaint in printed, (state, printed)
+        assert not left, f"a page is left over from a failed build ({state})"
+
+
+def test_old_results_never_stay(builds):
+    builds["life"].result()
+
+
+@pytest.mark.parametrize("file", ["lrlib/schedules.py", "requirements.txt", "chapters/data/new.txt"])
+def test_what_a_notebook_can_read_drops_what_was_executed(file, tmp_path):
+    book = make_book(tmp_path)
+    stamp = "import sys; sys.path.append('tools'); import book; print(book.digest(book.EXECUTION))"
+    digests = set()
+    for _ in range(2):
+        digests.add(subprocess.check_output([sys.executable, "-c", stamp], cwd=book))
+        (book / file).parent.mkdir(exist_ok=True)
+        with (book / file).open("a") as changed:
+            changed.write("# changed\n")
+    assert len(digests) == 2

@@ -1,0 +1,33 @@
+"""The mutations of `make mutants` still fit lrlib; that they are caught is what `make mutants` itself shows."""
+
+import runpy
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+TOOL = runpy.run_path(str(ROOT / "tools" / "mutants.py"))
+MUTANTS = TOOL["MUTANTS"]
+
+
+def test_there_are_ten():
+    assert len({(mutant.module, mutant.new) for mutant in MUTANTS}) == len(MUTANTS) == 10
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=[mutant.name for mutant in MUTANTS])
+def test_a_mutant_changes_one_place_and_is_still_python(mutant, tmp_path):
+    folder, environment = TOOL["copy"](ROOT, tmp_path)
+    TOOL["mutate"](mutant, folder)
+    file = f"lrlib/{mutant.module}.py"
+    before, after = ((root / file).read_text(encoding="utf8").splitlines() for root in (ROOT, folder))
+    assert sum(old != new for old, new in zip(before, after, strict=True)) == 1
+    compile("\n".join(after), file, "exec")
+    assert environment["PYTHONPATH"] == str(folder)
+    assert (folder / mutant.tests).is_file() and (folder / TOOL["CHAPTER"][mutant.chapter]).is_file()
+
+
+def test_a_mutation_that_does_not_fit_is_refused(tmp_path):
+    folder, _ = TOOL["copy"](ROOT, tmp_path)
+    for text in ("nowhere in the file", "self"):
+        with pytest.raises(SystemExit, match="times in schedules.py"):
+            TOOL["mutate"](MUTANTS[0]._replace(old=text), folder)

@@ -1,0 +1,343 @@
+"""The schedules are pure functions of the step, keep their laws, and refuse bad numbers by name."""
+
+import dataclasses
+import math
+import pickle
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import lrlib
+from lrlib import (
+    Constant,
+    ExponentialDecay,
+    InverseTimeDecay,
+    PiecewiseConstantDecay,
+    Schedule,
+    StepDecay,
+)
+from refusal import refused
+
+pytestmark = pytest.mark.filterwarnings("error")
+
+NAN, INF = math.nan, math.inf
+DECAYS = [StepDecay, ExponentialDecay, InverseTimeDecay]
+
+learning_rates = st.floats(1e-6, 10)
+decay_steps = st.integers(1, 500) | st.floats(0.1, 500)
+decay_rates = st.floats(0.01, 1)
+steps = st.integers(0, 100_000)
+
+
+@st.composite
+def piecewise(draw):
+    boundaries = sorted(draw(st.sets(st.integers(0, 1000), max_size=4)))
+    size = len(boundaries) + 1
+    return PiecewiseConstantDecay(boundaries, draw(st.lists(learning_rates, min_size=size, max_size=size)))
+
+
+schedules = st.one_of(
+    st.builds(Constant, st.just(0) | learning_rates),
+    piecewise(),
+    st.builds(StepDecay, learning_rates, decay_steps, decay_rates),
+    st.builds(ExponentialDecay, learning_rates, decay_steps, decay_rates, st.booleans()),
+    st.builds(InverseTimeDecay, learning_rates, decay_steps, decay_rates, st.booleans()),
+)
+
+
+# What the formulas say, worked out by hand
+
+
+def test_constant():
+    assert Constant(0.1)(0) == Constant(0.1)(10**6) == 0.1
+    assert Constant(0)(3) == 0.0
+
+
+def test_exponential_smooth_and_in_stairs():
+    smooth, stairs = ExponentialDecay(0.8, 10, 0.25), ExponentialDecay(0.8, 10, 0.25, staircase=True)
+    assert smooth([0, 5, 10, 20]).tolist() == [0.8, 0.4, 0.2, 0.05]
+    assert stairs([0, 5, 9, 10, 19, 20]).tolist() == [0.8, 0.8, 0.8, 0.2, 0.2, 0.05]
+
+
+def test_inverse_time_smooth_and_in_stairs():
+    smooth, stairs = InverseTimeDecay(0.6, 10, 2), InverseTimeDecay(0.6, 10, 2, staircase=True)
+    np.testing.assert_allclose(smooth([0, 5, 10, 25]), [0.6, 0.3, 0.2, 0.1], rtol=1e-15)
+    np.testing.assert_allclose(stairs([0, 9, 10, 19, 20]), [0.6, 0.6, 0.2, 0.2, 0.12], rtol=1e-15)
+
+
+def test_step_decay_halves_after_every_five_steps():
+    assert StepDecay(0.1, 5, 0.5)([0, 4, 5, 9, 10]).tolist() == [0.1, 0.1, 0.05, 0.05, 0.025]
+
+
+def test_a_boundary_is_the_last_step_of_the_piece_before_it():
+    schedule = PiecewiseConstantDecay([5, 8], [1.0, 0.5, 0.1])
+    assert schedule([0, 4, 5, 6, 7, 8, 9]).tolist() == [1.0, 1.0, 1.0, 0.5, 0.5, 0.5, 0.1]
+    assert [schedule(step) for step in (5, 6, 8, 9)] == [1.0, 0.5, 0.5, 0.1]
+    assert schedule(5.5) == 0.5  # a fraction of a step is past the boundary too
+
+
+def test_no_boundary_and_a_boundary_at_zero():
+    assert PiecewiseConstantDecay([], [0.3])([0, 7]).tolist() == [0.3, 0.3]
+    assert PiecewiseConstantDecay([0], [1.0, 0.0])([0, 1]).tolist() == [1.0, 0.0]
+
+
+def test_the_40_steps_of_the_article():
+    schedule = ExponentialDecay(0.1, 1, 0.99, staircase=True)
+    np.testing.assert_allclose(schedule.applied(40), 0.1 * np.cumprod([1.0] + [0.99] * 39), rtol=1e-14)
+
+
+def test_a_decay_rate_above_one_grows():
+    assert ExponentialDecay(0.1, 1, 2)(3) == 0.8
+
+
+# Laws
+
+
+@given(schedules, st.lists(steps, min_size=1, max_size=20))
+def test_scalar_and_array_agree_to_two_units_in_the_last_place(schedule, some):
+    one_by_one = [schedule(step) for step in some]
+    assert all(type(rate) is float for rate in one_by_one)
+    together = schedule(np.array(some))
+    assert together.dtype == np.float64
+    np.testing.assert_array_max_ulp(together, np.array(one_by_one), maxulp=2)
+
+
+@given(schedules, st.lists(steps, min_size=1, max_size=10))
+def test_the_order_and_number_of_calls_do_not_matter(schedule, some):
+    forwards = [schedule(step) for step in some]
+    schedule.applied(7), schedule(np.arange(9))
+    backwards = [schedule(step) for step in reversed(some)]
+    assert forwards == backwards[::-1]
+
+
+@given(schedules)
+def test_repr_eq_hash_and_pickle_round_trip(schedule):
+    again = eval(repr(schedule), vars(lrlib).copy())
+    copied = pickle.loads(pickle.dumps(schedule))
+    assert schedule == again == copied == dataclasses.replace(schedule)
+    assert len({schedule, again, copied}) == 1
+    assert type(again) is type(copied) is type(schedule)
+
+
+@given(schedules)
+def test_a_schedule_is_frozen(schedule):
+    name = dataclasses.fields(schedule)[0].name
+    before = repr(schedule)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        setattr(schedule, name, 1.0)
+    assert repr(schedule) == before
+
+
+def test_different_schedules_are_not_equal():
+    assert StepDecay(0.1, 5, 0.5) != ExponentialDecay(0.1, 5, 0.5, staircase=True)
+    assert ExponentialDecay(0.1, 5, 0.5) != ExponentialDecay(0.1, 5, 0.5, staircase=True)
+    assert Constant(0.1) != Constant(0.2)
+
+
+@given(schedules, st.integers(1, 300))
+def test_applied_are_the_rates_of_the_steps_from_zero(schedule, n):
+    applied = schedule.applied(n)
+    assert applied.shape == (n,) and applied.dtype == np.float64
+    assert (applied == schedule(np.arange(n))).all()
+    np.testing.assert_array_max_ulp(applied[[0, -1]], np.array([schedule(0), schedule(n - 1)]), maxulp=2)
+
+
+@given(schedules, st.lists(steps, min_size=6, max_size=6))
+def test_an_array_keeps_its_shape_and_a_scalar_array_is_a_scalar(schedule, six):
+    table = np.array(six).reshape(2, 3)
+    assert schedule(table).tolist() == schedule(six).reshape(2, 3).tolist()
+    assert schedule([]).shape == (0,)
+    assert type(schedule(np.array(six[0]))) is type(schedule(np.int32(six[0]))) is float
+
+
+@given(st.sampled_from([ExponentialDecay, InverseTimeDecay]), learning_rates, st.integers(1, 50), decay_rates)
+def test_stairs_are_flat_and_meet_the_smooth_curve_where_they_begin(kind, initial, length, rate):
+    smooth, stairs = kind(initial, length, rate), kind(initial, length, rate, staircase=True)
+    rates = stairs.applied(6 * length).reshape(6, length)
+    assert (rates == rates[:, :1]).all()
+    np.testing.assert_array_max_ulp(rates[:, 0], smooth(length * np.arange(6)), maxulp=2)
+
+
+@given(learning_rates, decay_steps, decay_rates, st.lists(steps, min_size=1))
+def test_step_decay_is_exponential_decay_on_a_staircase(initial, length, rate, some):
+    stairs = ExponentialDecay(initial, length, rate, staircase=True)
+    assert StepDecay(initial, length, rate)(some).tolist() == stairs(some).tolist()
+
+
+@given(st.sampled_from(DECAYS), learning_rates, decay_steps, decay_rates)
+def test_decays_start_at_their_initial_rate_and_never_rise(kind, initial, length, rate):
+    rates = kind(initial, length, rate).applied(200)
+    assert rates[0] == initial
+    assert (np.diff(rates) <= 4 * np.spacing(initial)).all()
+
+
+@pytest.mark.parametrize("kind", DECAYS)
+def test_an_integer_initial_rate_acts_as_a_float(kind):
+    assert kind(1, 10, 0.5) == kind(1.0, 10.0, 0.5)
+    assert kind(1, 10, 0.5)(10) == kind(1.0, 10, 0.5)(10) > 0
+    assert kind(np.int64(1), np.int32(10), np.float32(0.5)) == kind(1, 10, 0.5)
+    assert type(kind(1, 10, 0.5)(0)) is float
+
+
+def test_integers_act_as_floats_in_tables_too():
+    assert Constant(1)(0) == 1.0 and type(Constant(1)(0)) is float
+    table = PiecewiseConstantDecay(np.array([2, 4]), (3, 1, 0))
+    assert table == PiecewiseConstantDecay([2, 4], [3.0, 1.0, 0.0])
+    assert table([0, 3, 5]).dtype == np.float64
+    assert [type(b) for b in table.boundaries] == [int, int]
+
+
+def test_large_steps_underflow_to_zero_quietly():
+    assert ExponentialDecay(0.1, 1, 0.5)(1e9) == 0.0
+    assert ExponentialDecay(0.1, 1, 0.5)([1e9]).tolist() == [0.0]
+
+
+@pytest.mark.parametrize("step", [2000, [0, 2000]])
+def test_a_rate_too_large_for_a_float_is_an_error_that_names_the_step(step):
+    growing = ExponentialDecay(0.1, 1, 2)
+    refused(lambda: growing(step), OverflowError, "step 2000", "too large", "decay_rate=2.0")
+
+
+def test_a_schedule_of_ones_own_needs_only_a_formula():
+    @dataclasses.dataclass(frozen=True)
+    class Linear(Schedule):
+        steps: int
+
+        def formula(self, step, xp=np):
+            return xp.maximum(0.0, 1.0 - step / self.steps)
+
+    assert Linear(4).applied(5).tolist() == [1.0, 0.75, 0.5, 0.25, 0.0]
+    assert Linear(4)(2) == 0.5
+    with pytest.raises(TypeError, match="abstract"):
+        Schedule()
+
+
+# Bad input: the message names the argument and shows its value
+
+
+@pytest.mark.parametrize("kind", DECAYS)
+@pytest.mark.parametrize("name", ["initial_learning_rate", "decay_steps", "decay_rate"])
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        (0, "positive"),
+        (-1, "positive"),
+        (-0.5, "positive"),
+        (NAN, "finite"),
+        (INF, "finite"),
+        (-INF, "finite"),
+        (np.float32(NAN), "finite"),
+        (10**400, "finite"),
+    ],
+)
+def test_decays_refuse_numbers_out_of_range(kind, name, value, problem):
+    good = {"initial_learning_rate": 0.1, "decay_steps": 10, "decay_rate": 0.5}
+    refused(lambda: kind(**good | {name: value}), ValueError, f"{name} must be {problem}", f"got {value!r}")
+
+
+@pytest.mark.parametrize("kind", DECAYS)
+@pytest.mark.parametrize("name", ["initial_learning_rate", "decay_steps", "decay_rate"])
+@pytest.mark.parametrize("value", ["0.1", None, 1j, [0.1], np.array([0.1])])
+def test_decays_refuse_what_is_not_a_number(kind, name, value):
+    good = {"initial_learning_rate": 0.1, "decay_steps": 10, "decay_rate": 0.5}
+    refused(lambda: kind(**good | {name: value}), TypeError, f"{name} must be a number, got {value!r}")
+
+
+@pytest.mark.parametrize("kind", [ExponentialDecay, InverseTimeDecay])
+@pytest.mark.parametrize("value", [1, 0, None, "yes", 0.5])
+def test_staircase_must_be_a_bool(kind, value):
+    refused(lambda: kind(0.1, 10, 0.5, value), TypeError, f"staircase must be True or False, got {value!r}")
+    assert kind(0.1, 10, 0.5, np.True_).staircase is True
+
+
+@pytest.mark.parametrize(("value", "problem"), [(-0.1, "negative"), (NAN, "finite"), (INF, "finite")])
+def test_rates_in_constant_and_values_must_be_finite_and_not_negative(value, problem):
+    refused(lambda: Constant(value), ValueError, "learning_rate must", problem, f"got {value!r}")
+    table = lambda: PiecewiseConstantDecay([5], [0.1, value])  # noqa: E731
+    refused(table, ValueError, "values[1] must", problem, f"got {value!r}")
+
+
+@pytest.mark.parametrize("schedule", [Constant(0.1), PiecewiseConstantDecay([5], [1, 0]), ExponentialDecay(1, 2, 0.5)])
+@pytest.mark.parametrize(
+    ("step", "shown"),
+    [(-1, "-1"), (-0.5, "-0.5"), (NAN, "nan"), (INF, "inf"), (-INF, "-inf"), (10**400, "1000000")],
+)
+def test_a_step_must_be_finite_and_not_negative(schedule, step, shown):
+    refused(lambda: schedule(step), ValueError, "step must", f"got {shown}")
+    if step != 10**400:
+        refused(lambda: schedule([0, step, 3]), ValueError, "step must be finite and not negative", f"got {shown}")
+        refused(lambda: schedule(np.float64(step)), ValueError, "step must", shown)
+        refused(lambda: schedule(np.float32(step)), ValueError, "step must", shown)
+
+
+@pytest.mark.parametrize("step", ["3", None, 1j, ["3"], [None], {"step": 3}])
+def test_a_step_must_be_a_number(step):
+    refused(lambda: Constant(0.1)(step), TypeError, f"step must be a number or an array of numbers, got {step!r}")
+
+
+@pytest.mark.parametrize("boundaries", [[5, 3], [5, 5], [1, 2, 2], [3, 2, 1]])
+def test_boundaries_must_increase(boundaries):
+    values = [0.1] * (len(boundaries) + 1)
+    refused(
+        lambda: PiecewiseConstantDecay(boundaries, values),
+        ValueError,
+        f"boundaries must be strictly increasing, got {boundaries}",
+    )
+
+
+@pytest.mark.parametrize("boundary", [2.5, 2.0, NAN, "2", None, [2]])
+def test_boundaries_must_be_integers(boundary):
+    refused(
+        lambda: PiecewiseConstantDecay([1, boundary], [1, 2, 3]),
+        ValueError,
+        f"boundaries[1] must be an integer, got {boundary!r}",
+    )
+
+
+def test_boundaries_must_not_be_negative():
+    refused(lambda: PiecewiseConstantDecay([-1, 4], [1, 2, 3]), ValueError, "boundaries[0] must be at least 0, got -1")
+
+
+@pytest.mark.parametrize("values", [[], [1], [1, 2], [1, 2, 3, 4]])
+def test_there_is_one_value_more_than_boundaries(values):
+    refused(
+        lambda: PiecewiseConstantDecay([3, 6], values),
+        ValueError,
+        "values must have one entry more than boundaries",
+        "2 boundaries need 3 values",
+        f"got {len(values)}",
+    )
+
+
+@pytest.mark.parametrize("name", ["boundaries", "values"])
+@pytest.mark.parametrize("value", [5, "12", b"12", None])
+def test_tables_must_be_sequences(name, value):
+    good = {"boundaries": [5], "values": [0.1, 0.2]}
+    refused(
+        lambda: PiecewiseConstantDecay(**good | {name: value}),
+        TypeError,
+        f"{name} must be a sequence of numbers, got {value!r}",
+    )
+
+
+@pytest.mark.parametrize(("n", "problem"), [(0, "at least 1"), (-3, "at least 1"), (2.0, "integer"), (NAN, "integer")])
+def test_applied_needs_a_positive_integer(n, problem):
+    refused(lambda: Constant(0.1).applied(n), ValueError, "steps must be", problem, f"got {n!r}")
+
+
+# Its picture in a notebook
+
+
+@settings(max_examples=8)
+@given(schedules)
+def test_a_schedule_draws_itself_the_same_every_time(schedule):
+    first = schedule._repr_svg_()
+    assert re.search(r"<svg\b", first) and "learning rate" in first
+    assert first == schedule._repr_svg_()
+
+
+def test_a_schedule_that_cannot_be_drawn_leaves_its_repr():
+    assert ExponentialDecay(1.0, 1e-300, 1e300)._repr_svg_() is None

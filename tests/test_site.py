@@ -1,0 +1,309 @@
+"""The built book in _build/html, as a visitor and their browser meet it; `make book` builds it."""
+
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from functools import cache
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import nbformat
+import pytest
+import yaml
+from bs4 import BeautifulSoup
+from sphinx_external_toc.parsing import parse_toc_yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+HTML = ROOT / "_build" / "html"
+CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf8"))
+REPOSITORY = CONFIG["repository"]["url"]
+OWNER, NAME = REPOSITORY.removeprefix("https://github.com/").split("/")
+BRANCH = CONFIG["repository"]["branch"]
+PAGES = sorted(parse_toc_yaml(ROOT / "_toc.yml"))
+CHAPTERS = [page for page in PAGES if (ROOT / f"{page}.ipynb").is_file()]
+STATEMENTS = yaml.safe_load((ROOT / "folklore-on-trial.yml").read_text(encoding="utf8"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def finished_book():
+    stamp = ROOT / "_build" / "stamp.json"
+    if not stamp.is_file() or "site" not in json.loads(stamp.read_text()):
+        pytest.fail("There is no finished book in _build/html to look at: run `make book` first.")
+
+
+@cache
+def soup(path):
+    return BeautifulSoup(path.read_text(encoding="utf8"), "html.parser")
+
+
+def article(page):
+    return soup(HTML / f"{page}.html").find("article")
+
+
+def files():
+    return [path for path in sorted(HTML.rglob("*.html")) if "_static" not in path.parts]
+
+
+def relative(path):
+    return path.relative_to(HTML).as_posix()
+
+
+def test_every_page_of_the_contents_is_there():
+    assert CHAPTERS
+    assert [page for page in PAGES if not (HTML / f"{page}.html").is_file()] == []
+
+
+def test_every_notebook_is_in_the_contents():
+    notebooks = {f"chapters/{path.stem}" for path in (ROOT / "chapters").glob("*.ipynb")}
+    assert notebooks == set(CHAPTERS)
+
+
+@pytest.mark.parametrize("path", files(), ids=relative)
+def test_no_link_within_the_site_is_dead(path):
+    dead = []
+    for tag in soup(path).find_all(["a", "img", "link", "script", "source"]):
+        address = tag.get("href") or tag.get("src")
+        if not address or address == "#" or urlsplit(address).scheme:
+            continue
+        file, _, anchor = unquote(urlsplit(address)._replace(query="").geturl()).partition("#")
+        target = (path.parent / file).resolve() if file else path
+        if not target.is_file() or anchor and target.suffix == ".html" and not soup(target).find(id=anchor):
+            dead.append(address)
+    assert dead == []
+
+
+@pytest.mark.parametrize("path", files(), ids=relative)
+def test_every_image_has_words(path):
+    for image in soup(path).find_all("img"):
+        alt = image.get("alt", "").strip()
+        assert alt, image
+        assert "/" not in alt and not re.search(r"\.(svg|png|jpe?g|gif)$", alt), image
+
+
+def loaded_from(path):
+    """The addresses that a browser loads for this page by itself."""
+    page = soup(path)
+    for tag in page.find_all(["script", "img", "iframe", "source", "video", "audio", "embed"]):
+        yield from filter(None, [tag.get("src"), tag.get("srcset")])
+    for tag in page.find_all("link"):
+        if set(tag.get("rel", [])) & {"stylesheet", "preload", "icon", "preconnect", "manifest"}:
+            yield tag["href"]
+    for style in page.find_all("style"):
+        yield from re.findall(r"""url\(\s*['"]?([^'")]+)""", style.text)
+
+
+@pytest.mark.parametrize("path", files(), ids=relative)
+def test_nothing_is_loaded_from_another_host(path):
+    assert [address for address in loaded_from(path) if urlsplit(address).netloc] == []
+
+
+def test_no_style_sheet_loads_from_another_host():
+    for sheet in (HTML / "_static").rglob("*.css"):
+        loads = r"""(?:url\(|@import)\s*['"]?((?:https?:)?//[^'")]+)"""
+        assert re.findall(loads, sheet.read_text(encoding="utf8")) == [], sheet
+
+
+@pytest.mark.parametrize("path", files(), ids=relative)
+def test_formulas_are_drawn_already(path):
+    page = soup(path)
+    assert not page.select(".katex-error")
+    for formula in page.select(".math"):
+        assert formula.select(".katex-html"), formula
+
+
+def test_fonts_and_engine_of_the_formulas_are_one_release():
+    engine = (ROOT / "_ext" / "katex.min.js").read_text(encoding="utf8")
+    sheet = (ROOT / "_static" / "katex" / "katex.min.css").read_text(encoding="utf8")
+    (release,) = re.findall(r'\.katex-version::?after\{content:"([\d.]+)"', sheet)
+    assert f'"{release}"' in engine
+
+
+@pytest.mark.parametrize("page", CHAPTERS)
+def test_chapters_can_be_launched(page):
+    links = {a["href"] for a in soup(HTML / f"{page}.html").find_all("a", href=True)}
+    file = f"{page}.ipynb"
+    binder = f"https://mybinder.org/v2/gh/{OWNER}/{NAME}/{BRANCH}?urlpath=lab/tree/{file}"
+    colab = f"https://colab.research.google.com/github/{OWNER}/{NAME}/blob/{BRANCH}/{file}"
+    assert {binder, colab} <= links
+
+
+@pytest.mark.parametrize("page", CHAPTERS)
+def test_colab_gets_lrlib_in_the_first_code_cell(page):
+    cells = nbformat.read(ROOT / f"{page}.ipynb", as_version=4).cells
+    first = next(cell for cell in cells if cell.cell_type == "code")
+    condition, *commands = first.source.removeprefix("import sys\n\n").splitlines()
+    assert condition.startswith('if "google.colab" in sys.modules:')
+    assert any(command.startswith("    %pip install -q ") for command in commands)
+    assert any(re.search(rf"{REPOSITORY}(?![\w/.-])", command) for command in commands)
+    assert first.outputs == []
+
+
+def test_verdicts():
+    rows = article("folklore-on-trial").select("table.verdicts tbody tr")
+    assert [row.td.text for row in rows] == [f"S{number}" for number in range(1, 26)]
+    for row, statement in zip(rows, STATEMENTS, strict=True):
+        link = row.select_one("a.reference.internal")
+        if "chapter" not in statement:
+            assert "not yet tried" in row.text and not link
+            continue
+        page, anchor = link["href"].split("#")
+        assert page.startswith(f"chapters/{statement['chapter']:02d}-")
+        assert anchor == statement["id"].lower()
+        assert row.select_one(".kind").text
+
+
+def test_the_first_and_the_last_four_statements_are_tried():
+    tried = {statement["id"] for statement in STATEMENTS if "chapter" in statement}
+    assert tried >= {"S1", "S2", "S3", "S4", "S22", "S23", "S24", "S25"}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_no_markup_is_left_over(page):
+    words = BeautifulSoup(str(article(page)), "html.parser")
+    for code in words.find_all(["code", "pre"]):
+        code.decompose()
+    left = r"\{[a-z:]+\}`|```|:::|^\([\w-]+\)=$|\]\(#|<Figure size|<lrlib\."
+    assert re.findall(left, words.text, flags=re.MULTILINE) == []
+
+
+@pytest.mark.parametrize("page", CHAPTERS)
+def test_no_cell_of_a_chapter_failed(page):
+    for output in article(page).select(".cell_output"):
+        assert "Traceback (most recent call last)" not in output.text
+
+
+@pytest.mark.parametrize("page", CHAPTERS)
+def test_measured_numbers_stand_in_the_prose(page):
+    cells = nbformat.read(ROOT / f"{page}.ipynb", as_version=4).cells
+    prose = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    asked = re.findall(r"\{glue:text\}`", prose)
+    shown = [span for span in article(page).select("span.pasted-text") if span.text.strip()]
+    assert asked, "a chapter prints what it measured"
+    assert len(shown) == len(asked)
+
+
+def test_every_module_of_the_library_has_its_docstrings_on_a_page():
+    modules = {f"lrlib.{path.stem}" for path in (ROOT / "lrlib").glob("[!_]*.py")}
+    sections = {tag["id"] for tag in article("api").find_all(id=re.compile(r"^module-"))}
+    assert sections == {f"module-{module}" for module in modules}
+
+
+@pytest.mark.parametrize("path", files(), ids=relative)
+def test_repairs_of_the_theme(path):
+    page = soup(path)
+    assert not page.select('script[src*="fontawesome"], script[src*="thebe"]')
+    assert page.body["data-default-mode"] == "auto"
+    assert len(page.select(".search-button-field")) == 1
+    for tag in page.select("button[aria-label], summary[aria-label], a[aria-label]"):
+        words = " ".join(tag.get_text(" ").split()).lower()
+        assert words in tag["aria-label"].lower(), "its name must contain the words that it shows"
+
+
+# The project's address stands in _config.yml alone; whatever else names it has to follow.
+
+OTHERS = {"KaTeX/KaTeX", "tensorflow/tensorflow"}  # projects of other people that our files may name
+
+
+def tracked_files():
+    """What is or may be committed, less other people's works: the vendored KaTeX and the literature."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    for name in filter(None, listed.split("\0")):
+        theirs = "katex" in Path(name).name.lower() or name == "references.bib"
+        if (ROOT / name).is_file() and not theirs:
+            yield name
+
+
+def addresses():
+    """Every (file, owner/name, branch or None) by which a tracked file names a repository."""
+    part = r"([\w.-]+?)"
+    end = r"(?:\.git)?(?![\w-])"
+    patterns = [
+        rf"(?:raw\.)?github(?:usercontent)?\.com[/:]{part}/{part}{end}(?:/(?:blob|tree|raw)/{part}(?![\w-]))?",
+        rf"mybinder\.org/v2/gh/{part}/{part}/{part}(?![\w-])",
+        rf"colab\.research\.google\.com/github/{part}/{part}/blob/{part}(?![\w-])",
+        rf"img\.shields\.io/github/[\w/-]+?/{part}/{part}{end}()",
+        rf"{part}\.github\.io/{part}(?![\w-])()",
+    ]
+    for file in tracked_files():
+        try:
+            text = (ROOT / file).read_text(encoding="utf8")
+        except UnicodeDecodeError:
+            continue
+        for pattern in patterns:
+            for owner, name, branch in re.findall(pattern, text):
+                yield file, f"{owner}/{name}", branch or None
+
+
+def test_every_address_follows_the_one_in_the_configuration():
+    found = [(file, repository, branch) for file, repository, branch in addresses()]
+    wrong = [
+        (file, repository, branch)
+        for file, repository, branch in found
+        if repository not in OTHERS and (repository != f"{OWNER}/{NAME}" or branch not in {None, BRANCH})
+    ]
+    assert wrong == [], f"_config.yml says {REPOSITORY}, branch {BRANCH}"
+    assert "_config.yml" in {file for file, repository, _ in found if repository not in OTHERS}
+
+
+def test_metadata_names_the_address():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf8"))["project"]
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf8"))
+    assert project["urls"]["Repository"] == REPOSITORY
+    assert citation["repository-code"] == REPOSITORY
+    assert project["version"] == citation["version"]
+
+
+def test_a_reader_is_told_the_address():
+    readme = (ROOT / "README.md").read_text(encoding="utf8")
+    assert f"git clone {REPOSITORY}" in readme
+    assert f"https://{OWNER}.github.io/{NAME}" in readme
+
+
+# What the page of verdicts asks of the chapters.
+
+sys.path.append(str(ROOT / "_ext"))
+
+
+@pytest.fixture(scope="module")
+def judge():
+    import site_verdicts
+
+    return site_verdicts.judge
+
+
+TRIAL = [{"id": "S1", "chapter": 1}, {"id": "S2", "chapter": 1}, {"id": "S3"}]
+
+
+def record(statement, kind="fact"):
+    return "chapters/01-first", {"statement": statement, "kind": kind, "sentence": "So it is."}
+
+
+def test_verdicts_that_are_in_order(judge):
+    verdicts, wrong = judge(TRIAL, [record("S1"), record("S2", "holds if")])
+    assert wrong == []
+    assert {name: verdict["kind"] for name, verdict in verdicts.items()} == {
+        "S1": "fact",
+        "S2": "holds if",
+    }
+
+
+@pytest.mark.parametrize(
+    ("records", "complaint"),
+    [
+        ([record("S1")], "S2 is said to be tried in chapter 1, which left no verdict"),
+        ([record("S1"), record("S2"), record("S2")], "judges S2 a second time"),
+        ([record("S1"), record("S2"), record("S99")], "judges S99, which is no statement"),
+        ([record("S1"), record("S2"), record("S3")], "judges S3, which the statements list as not"),
+        ([record("S1"), record("S2", "maybe")], "calls S2 'maybe'"),
+        (
+            [record("S1"), ("chapters/02-x", record("S2")[1])],
+            "judges S2, which belongs to chapter 1",
+        ),
+    ],
+)
+def test_verdicts_that_are_not(judge, records, complaint):
+    _, wrong = judge(TRIAL, records)
+    assert len(wrong) == 1 and complaint in wrong[0]

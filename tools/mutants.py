@@ -1,0 +1,154 @@
+"""Do the tests bite? Ten small mutations of lrlib, one at a time, each in a copy of the project.
+
+A mutation is caught if a unit test fails and a cell of a chapter no longer prints what is stored. One that changes
+the rate of the article's program must change what every route through lrlib prints. A mutation that survives fails
+the run, and so does one whose text is not found exactly once: lrlib has moved on without it.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import nbformat
+
+ROOT = Path(__file__).resolve().parents[1]
+COPIED = ["lrlib", "tests", "chapters", "pyproject.toml"]
+NBVAL = ["--nbval", "--nbval-current-env"]
+CHAPTER = {
+    1: "chapters/01-what-is-a-learning-rate.ipynb",
+    5: "chapters/05-exponential-decay-in-tensorflow.ipynb",
+}
+# the cells of chapter 5 that print the 40 lines of the article's program as lrlib's schedule runs it
+ROUTES = {"lrlib-lines", "keras-lines"}
+
+
+class Mutant(NamedTuple):
+    name: str
+    module: str  # of lrlib; tests/test_<module>.py has to catch the mutant …
+    chapter: int  # … and so has this notebook
+    old: str
+    new: str
+    routes: set[str] = set()  # cells that have to change
+
+    @property
+    def tests(self):
+        return f"tests/test_{self.module}.py"
+
+
+NEXT = "cast(self._optimizer._learning_rate(self._optimizer.iterations + 1),"
+SWAPPED = "self.decay_rate * self.initial_learning_rate ** self._clock(step)"
+DECAY = "self.initial_learning_rate * self.decay_rate ** self._clock(step)"
+MUTANTS = [
+    Mutant("the staircase is one stair late", "schedules", 5, "clock // 1.0 if", "clock // 1.0 + 1.0 if", ROUTES),
+    Mutant("the step is not divided by decay_steps", "schedules", 5, "clock = step / self.decay_steps", "clock = step"),
+    Mutant("initial rate and decay rate are swapped", "schedules", 5, DECAY, SWAPPED, ROUTES),
+    Mutant("the gradient has the wrong sign", "descent", 1, "parameters - lr * gradient", "parameters + lr * gradient"),
+    Mutant("float64 where float32 was asked for", "descent", 5, "    dtype = _dtype(dtype)", "    dtype = np.float64"),
+    Mutant(
+        "a descent records the next step's rate", "descent", 5, "append(lr)", "append(_rate(schedule, step + 1, dtype))"
+    ),
+    Mutant(
+        "a descent records the loss before the step",
+        "descent",
+        1,
+        "append(objective(parameters))",
+        "append(objective(path[-2]))",
+    ),
+    Mutant("the gradient lacks the curvature", "objectives", 1, "return curvature * (param", "return (param"),
+    Mutant("Keras is given the next step's rate", "keras", 5, 'cast(step, "float64")', 'cast(step + 1, "float64")'),
+    Mutant("the applied rate is read one step late", "keras", 5, "cast(learning_rate,", NEXT),
+]
+
+
+def copy(source, folder):
+    """Copy what the tests need; return the environment in which the copy's lrlib is the one imported."""
+    folder = Path(folder).resolve()
+    for name in COPIED:
+        if (source / name).is_dir():
+            shutil.copytree(source / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+        else:
+            shutil.copy(source / name, folder)
+    return folder, os.environ | {"PYTHONPATH": str(folder), "JUPYTER_PREFER_ENV_PATH": "1"}
+
+
+def mutate(mutant, folder):
+    """Replace the text of one mutation, which must be there exactly once."""
+    file = folder / "lrlib" / f"{mutant.module}.py"
+    text = file.read_text(encoding="utf8")
+    if text.count(mutant.old) != 1:
+        raise SystemExit(f"{mutant.name}: found {text.count(mutant.old)} times in {file.name}: {mutant.old}")
+    file.write_text(text.replace(mutant.old, mutant.new), encoding="utf8")
+
+
+def pytest(folder, environment, *arguments):
+    """Return the names of the tests that failed; an error that is no failed test ends the run."""
+    command = [sys.executable, "-m", "pytest", "-q", "-rf", "-p", "no:cacheprovider", *arguments]
+    run = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    failed = re.findall(r"^FAILED .*?::([^\[\n]*?)(?:\[.*| - .*)?$", run.stdout, re.MULTILINE)
+    if run.returncode not in (0, 1) or run.returncode != bool(failed):
+        raise SystemExit(f"pytest {' '.join(arguments)} did not run:\n{run.stdout[-3000:]}{run.stderr[-3000:]}")
+    return failed
+
+
+def cells(folder, environment, chapter):
+    """Return the ids of the cells that do not print what is stored in the chapter."""
+    failed = pytest(folder, environment, *NBVAL, chapter)
+    code = [cell.id for cell in nbformat.read(folder / chapter, 4).cells if cell.cell_type == "code"]
+    return [code[int(name.removeprefix("Cell "))] for name in failed]
+
+
+def unmutated(source):
+    """Where nothing was mutated all must pass, with the copy's lrlib, in tests and in a notebook's kernel."""
+    with tempfile.TemporaryDirectory() as folder:
+        folder, environment = copy(source, folder)
+        here = f"import lrlib, pathlib\nassert pathlib.Path(lrlib.__file__).is_relative_to({str(folder)!r})\n"
+        (folder / "tests" / "test_where.py").write_text(here + "def test_where(): pass\n", encoding="utf8")
+        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(here)])
+        notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        nbformat.write(notebook, folder / "where.ipynb")
+        tests = sorted({mutant.tests for mutant in MUTANTS})
+        for arguments in (["tests/test_where.py", *tests], [*NBVAL, "where.ipynb", *CHAPTER.values()]):
+            if failed := pytest(folder, environment, *arguments):
+                raise SystemExit(f"{failed} fails without any mutation")
+
+
+def attack(source, mutant):
+    """Return the first unit test that catches the mutant, the cells that do, and what survived."""
+    with tempfile.TemporaryDirectory() as folder:
+        folder, environment = copy(source, folder)
+        mutate(mutant, folder)
+        tests = pytest(folder, environment, "-x", mutant.tests)
+        changed = cells(folder, environment, CHAPTER[mutant.chapter])
+    survived = [] if tests else ["the unit tests"]
+    survived += sorted(mutant.routes.difference(changed)) if changed else [CHAPTER[mutant.chapter]]
+    return tests, changed, survived
+
+
+def main():
+    start = time.perf_counter()
+    with tempfile.TemporaryDirectory() as source, ThreadPoolExecutor(2) as pool:
+        source, _ = copy(ROOT, source)  # what is edited meanwhile does not matter
+        ready = pool.submit(unmutated, source)
+        results = list(pool.map(partial(attack, source), MUTANTS))
+        ready.result()
+    for mutant, (tests, changed, survived) in zip(MUTANTS, results, strict=True):
+        print(f"\n{mutant.name} (lrlib/{mutant.module}.py)")
+        print(f"    unit test  {tests[0] if tests else '—'}")
+        print(f"    chapter {mutant.chapter}  {', '.join(changed) or '—'}")
+        if survived:
+            print(f"    SURVIVED   {', '.join(survived)}")
+    survivors = sum(bool(survived) for *_, survived in results)
+    print(f"\n{len(MUTANTS)} mutants, {survivors} survived, {time.perf_counter() - start:.0f} s")
+    sys.exit(bool(survivors))
+
+
+if __name__ == "__main__":
+    main()
