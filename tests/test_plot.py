@@ -34,7 +34,7 @@ def test_schedules_draws_the_rates_of_the_steps():
     (axes,) = figure.axes
     for line, schedule in zip(axes.lines, [decay, Constant(0.05)], strict=True):
         x, y = drawn(line)
-        assert x.tolist() == list(range(41))
+        assert (x[0], x[-1]) == (0, 40)
         assert y.tolist() == schedule(x).tolist()
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["decay", "constant"]
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("step", "learning rate")
