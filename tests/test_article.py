@@ -21,7 +21,7 @@ def differing(rates, losses, ws):
         f"step:{step},learining_rate:{lr:g},loss:{loss:g},w:{w:g}"
         for step, (lr, loss, w) in enumerate(zip(rates, losses, ws, strict=True))
     ]
-    lines.append(f"final w: {ws[-1]}")
+    lines.append(f"final w: {ws[-1]!s}")
     return [i for i, (ours, theirs) in enumerate(zip(lines, ARTICLE, strict=True)) if ours != theirs]
 
 

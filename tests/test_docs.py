@@ -160,7 +160,8 @@ def test_lines_of_code_are_counted_rightly(tmp_path):
 def test_the_size_of_the_library():
     sizes = {path.name: code_lines(path) for path in (ROOT / "lrlib").glob("*.py")}
     largest = max(sizes, key=sizes.get)
-    said = f"{sum(sizes.values())} lines of code in {len(sizes)} modules, the largest `lrlib/{largest}` with {sizes[largest]}"
+    said = f"{sum(sizes.values())} lines of code in {len(sizes)} modules, "
+    said += f"the largest `lrlib/{largest}` with {sizes[largest]} "
     assert said in " ".join(README.split())
 
 

@@ -54,25 +54,10 @@ MUTANTS = [
     Mutant("initial rate and decay rate are swapped", "schedules", 5, DECAY, SWAPPED, ROUTES),
     Mutant("the gradient has the wrong sign", "descent", 1, "parameters - lr * gradient", "parameters + lr * gradient"),
     Mutant("float64 where float32 was asked for", "descent", 5, "    dtype = _dtype(dtype)", "    dtype = np.float64"),
-    Mutant(
-        "a descent records the next step's rate", "descent", 5, "append(lr)", "append(_rate(schedule, step + 1, dtype))"
-    ),
-    Mutant(
-        "a descent records the loss before the step",
-        "descent",
-        1,
-        "append(objective(parameters))",
-        "append(objective(path[-2]))",
-    ),
+    Mutant("the next step's rate is recorded", "descent", 5, "append(lr)", "append(_rate(schedule, step + 1, dtype))"),
+    Mutant("losses are recorded a step late", "descent", 1, "(objective(parameters))", "(objective(path[-2]))"),
     Mutant("the gradient lacks the curvature", "objectives", 1, "return curvature * (param", "return (param"),
-    Mutant(
-        "Keras is given the next step's rate",
-        "keras",
-        5,
-        'cast(step, "float64")',
-        'cast(step + 1, "float64")',
-        BY_KERAS,
-    ),
+    Mutant("Keras gets the next step's rate", "keras", 5, 'step, "float64")', 'step + 1, "float64")', BY_KERAS),
     Mutant("the applied rate is read one step late", "keras", 5, "cast(learning_rate,", NEXT),
 ]
 
