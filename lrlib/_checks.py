@@ -9,7 +9,7 @@ import numpy as np
 
 def finite(name: str, value: object) -> float:
     """Return ``value`` as a float; an integer, a fraction or a NumPy scalar will do."""
-    if not isinstance(value, Real):
+    if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{name} must be a number, got {value!r}")
     try:
         number = float(value)
@@ -38,7 +38,9 @@ def whole(name: str, value: object, at_least: int) -> int:
     try:
         number = int(operator.index(value))
     except TypeError:
-        raise ValueError(f"{name} must be an integer, got {value!r}") from None
+        number = None
+    if number is None or isinstance(value, bool):
+        raise ValueError(f"{name} must be an integer, got {value!r}")
     if number < at_least:
         raise ValueError(f"{name} must be at least {at_least}, got {value!r}")
     return number

@@ -178,6 +178,8 @@ def _schedule(schedule) -> Callable[[int], float]:
 
 def _rate(schedule, step: int, dtype: type):
     rate = schedule(step)
+    if getattr(rate, "shape", None) == ():  # an array or tensor of one number, as JAX and Keras return it
+        rate = float(rate)
     lr = dtype(_checks.non_negative(f"schedule({step})", rate))
     if not np.isfinite(lr):
         raise ValueError(f"schedule({step}) must be finite in {dtype.__name__}, got {rate!r}")

@@ -424,3 +424,16 @@ def test_a_gradient_of_another_shape_is_refused():
 
 def test_a_schedule_that_overflows_is_an_error_not_a_divergence():
     refused(lambda: gradient_descent(Quadratic(1.0), 0.0, ExponentialDecay(1, 1, 1e300), 5), OverflowError, "at step 2")
+
+
+@pytest.mark.parametrize("rate", [np.array(0.25), np.float32(0.25)])
+def test_a_schedule_may_return_an_array_of_one_number(rate):
+    trace = gradient_descent(Quadratic(2.0), 1.0, lambda step: rate, 3)
+    assert trace.applied.tolist() == [0.25] * 3
+
+
+def test_a_bool_is_no_number():
+    refused(lambda: gradient_descent(Quadratic(2.0), 1.0, True, 3), TypeError, "schedule", "True")
+    refused(lambda: gradient_descent(Quadratic(2.0), 1.0, 0.1, True), ValueError, "steps", "True")
+    refused(lambda: Constant(True), TypeError, "learning_rate", "True")
+    refused(lambda: PiecewiseConstantDecay([True], [1, 2]), ValueError, "boundaries[0]", "True")
