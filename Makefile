@@ -2,6 +2,7 @@
 # make serve   read it in a browser         make notebooks  run the chapters again, in place
 # make lab     work in JupyterLab           make pins       renew requirements.txt
 # make clean   remove what was built        make mutants    do the tests bite?
+# make exercises  write the chapters without solutions, for teachers
 # make links   ask whether other sites' pages are still there
 
 VENV ?= .venv
@@ -12,7 +13,7 @@ PORT ?= 8000
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,$(shell $(p) -c '$(FITS)' 2>/dev/null && echo $(p))))
 
-.PHONY: book serve lab test test-other-processor mutants links notebooks pins clean
+.PHONY: book serve lab test test-other-processor mutants links notebooks exercises pins clean
 
 book: $(VENV)/installed
 	@$(PY) tools/book.py
@@ -38,6 +39,9 @@ links: $(VENV)/installed
 
 notebooks: $(VENV)/installed
 	@$(PY) tools/notebooks.py
+
+exercises: $(VENV)/installed
+	@$(PY) tools/exercises.py
 
 pins: $(VENV)/installed
 	@$(PY) -m pip install --quiet uv

@@ -1,7 +1,7 @@
 """The learning rate as a pure function of the step, and runs that record the rate they applied.
 
-``import lrlib`` needs NumPy alone. TensorFlow is needed by ``lrlib.keras`` and ``lrlib.quiet``,
-matplotlib by ``lrlib.plot``.
+``import lrlib`` needs NumPy alone. TensorFlow is needed by ``lrlib.keras``, ``lrlib.quiet``, ``lrlib.sweep`` and
+``lrlib.range_test``, scikit-learn by ``lrlib.datasets`` and the last two, matplotlib by ``lrlib.plot``.
 """
 
 from lrlib.descent import Trace, gradient_descent

@@ -24,6 +24,7 @@ def brings(statement):
         ("import lrlib; lrlib.ExponentialDecay(1, 2, 0.5).applied(3)", []),
         ("import lrlib.claims", []),
         ("import lrlib.plot", ["matplotlib"]),
+        ("import lrlib.datasets", []),
         ("import lrlib; lrlib.Constant(1)._repr_svg_()", ["matplotlib"]),
     ],
 )

@@ -1,0 +1,259 @@
+"""Datasets: small real data, split and scaled the same way everywhere.
+
+The three sets come inside scikit-learn, so nothing is downloaded. Only the functions that load them need it; ``Data``
+holds arrays of your own as well.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from lrlib import _checks
+
+HELD_OUT = 0.2  # the share of the samples in the validation part, and again in the test part
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Data:
+    """Samples and labels in three parts: train on the first, choose by the second, report on the third.
+
+    Parameters
+    ----------
+    name : str
+        What to call it.
+    x_train, x_validation, x_test : array_like, shape (samples, ...)
+        The samples; kept as float32.
+    y_train, y_validation, y_test : array_like, shape (samples,) or (samples, outputs)
+        The labels: kept as int32 if they are integers, else as float32.
+    classes : int, optional
+        The number of classes; None for a regression.
+
+    Raises
+    ------
+    ValueError
+        If a part is empty, its samples and labels differ in number, its samples have another shape than those of the
+        training part, or a number is not finite.
+
+    Notes
+    -----
+    The arrays are read-only copies. ``dataclasses.replace(data, y_train=...)`` makes a changed one.
+
+    Examples
+    --------
+    >>> x, y = np.eye(3), [0, 1, 1]
+    >>> Data("three points", x, y, x, y, x, y, classes=2)
+    <Data 'three points': 3 + 3 + 3 samples of shape (3,), 2 classes>
+    """
+
+    name: str
+    x_train: np.ndarray
+    y_train: np.ndarray
+    x_validation: np.ndarray
+    y_validation: np.ndarray
+    x_test: np.ndarray
+    y_test: np.ndarray
+    classes: int | None = None
+
+    def __post_init__(self):
+        for part in ("train", "validation", "test"):
+            names = f"x_{part}", f"y_{part}"
+            for name, array in zip(names, samples(*names, *(getattr(self, n) for n in names)), strict=True):
+                array = array.copy()
+                array.setflags(write=False)
+                object.__setattr__(self, name, array)
+            x, y = (getattr(self, name) for name in names)
+            if x.shape[1:] != self.x_train.shape[1:] or y.shape[1:] != self.y_train.shape[1:]:
+                raise ValueError(f"{names[0]} and {names[1]} must have the shapes of the training part's but in number")
+        if self.classes is not None:
+            _checks.whole("classes", self.classes, at_least=2)
+
+    def __repr__(self):
+        numbers = " + ".join(str(len(x)) for x in (self.x_train, self.x_validation, self.x_test))
+        kind = "regression" if self.classes is None else f"{self.classes} classes"
+        return f"<Data {self.name!r}: {numbers} samples of shape {self.x_train.shape[1:]}, {kind}>"
+
+
+def digits(label_noise: float = 0.0, seed: int = 0) -> Data:
+    """Handwritten digits: 1797 images of 8 × 8 pixels in 10 classes.
+
+    The pixels are divided by the largest one of the training part, 16, so that they lie between 0 and 1.
+
+    Parameters
+    ----------
+    label_noise : float
+        The share of training labels to draw anew, see :func:`with_label_noise`.
+    seed : int
+        Which samples come into which part.
+
+    Returns
+    -------
+    Data
+        1079 training, 359 validation and 359 test samples of 64 numbers.
+
+    Raises
+    ------
+    ValueError
+        If ``label_noise`` is not between 0 and 1, or ``seed`` is not a non-negative integer.
+
+    References
+    ----------
+    Alpaydin, E. and Kaynak, C. (1998). Optical Recognition of Handwritten Digits. UCI Machine Learning Repository.
+
+    Examples
+    --------
+    >>> digits()
+    <Data 'digits': 1079 + 359 + 359 samples of shape (64,), 10 classes>
+    """
+    return _bundled("digits", "load_digits", _to_one, label_noise, seed, classes=10)
+
+
+def breast_cancer(label_noise: float = 0.0, seed: int = 0) -> Data:
+    """Breast tumours, benign or malignant: 569 samples of 30 measurements in 2 classes.
+
+    Each measurement is shifted and scaled to mean 0 and standard deviation 1 in the training part.
+
+    Parameters
+    ----------
+    label_noise : float
+        The share of training labels to draw anew, see :func:`with_label_noise`.
+    seed : int
+        Which samples come into which part.
+
+    Returns
+    -------
+    Data
+        343 training, 113 validation and 113 test samples of 30 numbers.
+
+    Raises
+    ------
+    ValueError
+        If ``label_noise`` is not between 0 and 1, or ``seed`` is not a non-negative integer.
+
+    References
+    ----------
+    Wolberg, W., Mangasarian, O., Street, N. and Street, W. (1995). Breast Cancer Wisconsin (Diagnostic). UCI Machine
+    Learning Repository.
+
+    Examples
+    --------
+    >>> breast_cancer()
+    <Data 'breast cancer': 343 + 113 + 113 samples of shape (30,), 2 classes>
+    """
+    return _bundled("breast cancer", "load_breast_cancer", _to_standard, label_noise, seed, classes=2)
+
+
+def diabetes(label_noise: float = 0.0, seed: int = 0) -> Data:
+    """Diabetes a year on: 442 patients, 10 measurements, and a number for how far the disease has come.
+
+    Measurements and labels are shifted and scaled to mean 0 and standard deviation 1 in the training part, so the
+    best constant prediction has a squared error of 1 there.
+
+    Parameters
+    ----------
+    label_noise : float
+        The share of training labels to draw anew, see :func:`with_label_noise`.
+    seed : int
+        Which samples come into which part.
+
+    Returns
+    -------
+    Data
+        266 training, 88 validation and 88 test samples of 10 numbers.
+
+    Raises
+    ------
+    ValueError
+        If ``label_noise`` is not between 0 and 1, or ``seed`` is not a non-negative integer.
+
+    References
+    ----------
+    Efron, B., Hastie, T., Johnstone, I. and Tibshirani, R. (2004). Least angle regression. *Annals of Statistics* 32,
+    407-499.
+
+    Examples
+    --------
+    >>> diabetes()
+    <Data 'diabetes': 266 + 88 + 88 samples of shape (10,), regression>
+    """
+    return _bundled("diabetes", "load_diabetes", _to_standard, label_noise, seed, classes=None)
+
+
+def with_label_noise(y, label_noise: float, seed: int) -> np.ndarray:
+    """Return labels of which a share, picked at random, is drawn anew from all the labels.
+
+    The drawing is with replacement, so the labels keep their frequencies on average, and in a set of :math:`K` equally
+    frequent classes one in :math:`K` of the labels drawn anew comes out as it was.
+
+    In ``Data`` only the training labels are made noisy. Validation and test labels stay clean, so that they measure
+    what was learned of the truth and not of the noise. In practice noise does not spare the validation part: there a
+    choice by it is less certain than it is here.
+
+    Parameters
+    ----------
+    y : array_like, shape (samples, ...)
+        The labels.
+    label_noise : float
+        The share of labels to draw anew, 0 to 1; their number is rounded.
+    seed : int
+        Which ones, and what they become.
+
+    Returns
+    -------
+    numpy.ndarray
+        The labels, in the shape and dtype of ``y``.
+
+    Raises
+    ------
+    ValueError
+        If ``label_noise`` is not between 0 and 1, or ``seed`` is not a non-negative integer.
+
+    Examples
+    --------
+    >>> with_label_noise([0, 1, 2, 3, 4, 5, 6, 7], label_noise=0.5, seed=0)
+    array([0, 7, 2, 7, 4, 5, 0, 0])
+    """
+    if not 0 <= _checks.finite("label_noise", label_noise) <= 1:
+        raise ValueError(f"label_noise must be between 0 and 1, got {label_noise!r}")
+    y = np.array(y)
+    random = np.random.default_rng([_checks.whole("seed", seed, at_least=0), 1])
+    anew = random.permutation(len(y))[: round(label_noise * len(y))]
+    y[anew] = random.choice(y, size=len(anew))
+    return y
+
+
+def samples(x_name: str, y_name: str, x, y) -> tuple[np.ndarray, np.ndarray]:
+    """Return samples and labels as arrays for training, or raise an error that names them."""
+    x, y = np.asarray(x, dtype=np.float32), np.asarray(y)
+    y = y.astype(np.int32 if y.dtype.kind in "iu" else np.float32)
+    if x.ndim == 0 or x.size == 0:
+        raise ValueError(f"{x_name} must hold at least one sample, got shape {x.shape}")
+    if y.ndim == 0 or len(x) != len(y):
+        raise ValueError(f"{x_name} and {y_name} must have equal lengths, got shapes {x.shape} and {y.shape}")
+    for name, array in ((x_name, x), (y_name, y)):
+        if not np.isfinite(array).all():
+            raise ValueError(f"{name} must be finite, but holds NaN or infinity")
+    return x, y
+
+
+def _bundled(name: str, loader: str, scale: Callable, label_noise: float, seed: int, classes: int | None) -> Data:
+    from sklearn import datasets
+
+    x, y = getattr(datasets, loader)(return_X_y=True)
+    order = np.random.default_rng(_checks.whole("seed", seed, at_least=0)).permutation(len(x))
+    held_out = int(HELD_OUT * len(x))
+    test, validation, train = np.split(order, [held_out, 2 * held_out])
+
+    x = scale(x, x[train])
+    if classes is None:
+        y = scale(y, y[train])
+    y_train = with_label_noise(y[train], label_noise, seed)
+    return Data(name, x[train], y_train, x[validation], y[validation], x[test], y[test], classes)
+
+
+def _to_one(values, train):
+    return values / train.max()
+
+
+def _to_standard(values, train):
+    return (values - train.mean(axis=0)) / train.std(axis=0)

@@ -1,0 +1,274 @@
+"""The range test: raise the learning rate from tiny to large in one short run, and look where the loss falls.
+
+It is a measurement with an uncertainty, not an oracle: it refuses to suggest a rate where the loss shows none.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from lrlib import _checks
+from lrlib.datasets import samples
+from lrlib.keras import AppliedRates
+from lrlib.sweep import batches
+
+RISE = 4.0  # above so many times its lowest value, and above the first one, the loss has diverged
+RECENT = 5  # batches whose mean loss is judged so; single ones are too noisy
+NOISE = 3.0  # standard deviations of a single loss: a fall by less is none
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class RangeTest:
+    """What a range test recorded, with its suggestion.
+
+    Attributes
+    ----------
+    rates : numpy.ndarray, shape (n,)
+        The rates in rising order, as the optimizer's ``update_step`` received them.
+    losses : numpy.ndarray, shape (n,)
+        The loss of the batch before its update; by epoch, the mean over the epoch's batches.
+    accuracies : numpy.ndarray, shape (n,), or None
+        The same for the accuracy, if that was asked for.
+    suggestion : float or None
+        The rate at which the loss (the accuracy, if asked for) improves fastest; None for a refusal.
+    reason : str
+        Why this suggestion, or why none.
+    stopped : str or None
+        Why the test ended early: ``"diverged"`` or ``"not finite"``.
+    """
+
+    rates: np.ndarray
+    losses: np.ndarray
+    accuracies: np.ndarray | None
+    suggestion: float | None
+    reason: str
+    stopped: str | None
+
+    def __repr__(self):
+        end = "" if self.stopped is None else f", {self.stopped}"
+        suggestion = "no suggestion" if self.suggestion is None else f"suggestion {self.suggestion:.2g}"
+        return (
+            f"<RangeTest of {len(self.rates)} rates, {self.rates[0]:.2g} to {self.rates[-1]:.2g}{end}: "
+            f"{suggestion}, {self.reason}>"
+        )
+
+
+def range_test(
+    model: keras.Model,
+    x,
+    y,
+    *,
+    batch_size: int,
+    start_rate: float = 1e-7,
+    end_rate: float = 10.0,
+    steps: int = 100,
+    by: str = "batch",
+    metric: str = "loss",
+    seed: int = 0,
+) -> RangeTest:
+    r"""Train while the learning rate rises exponentially, and record the loss at every rate.
+
+    .. math:: \eta_i = \eta_\text{start} \left(\eta_\text{end} / \eta_\text{start}\right)^{i / (n - 1)},
+        \qquad i = 0, \dots, n - 1
+
+    The test stops when the loss is no longer finite, or has risen far above its lowest and its first value. Afterwards,
+    and also after an exception or Ctrl-C, the model is as it was: weights, optimizer with its iterations, learning rate
+    or schedule, and training function. What was not built before is built, with fresh values.
+
+    Parameters
+    ----------
+    model : keras.Model
+        A compiled model. What its optimizer has for a learning rate plays no part.
+    x : array_like, shape (samples, ...)
+        What to train on.
+    y : array_like, shape (samples,) or (samples, outputs)
+        Its labels.
+    batch_size : int
+        The samples in a batch.
+    start_rate, end_rate : float
+        The first rate and the last, the second larger.
+    steps : int
+        The number :math:`n` of rates, at least 2.
+    by : {"batch", "epoch"}
+        Whether a rate holds for one batch or for one pass through the samples, which takes
+        ``samples // batch_size`` times as long.
+    metric : {"loss", "accuracy"}
+        What the suggestion is made from. For the accuracy, the model must be compiled with ``metrics=["accuracy"]``.
+    seed : int
+        The order of the samples, as in :func:`lrlib.sweep.batches`.
+
+    Returns
+    -------
+    RangeTest
+        Rates, losses and a suggestion, made by :func:`steepest_fall`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the model is not compiled or accumulates gradients; if there are no samples, samples and labels differ in
+        number, or a batch is larger than all of them; if a rate is not positive, or the last not above the first; if
+        ``by`` or ``metric`` is another word; if the loss is NaN or infinite before the first update.
+
+    References
+    ----------
+    Smith, L. N. (2017). Cyclical learning rates for training neural networks. *IEEE Winter Conference on Applications
+    of Computer Vision*, 464-472.
+
+    Examples
+    --------
+    >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, kernel_initializer="ones")])
+    >>> model.compile(keras.optimizers.SGD(), "mse")
+    >>> result = range_test(model, np.ones((8, 1)), np.full(8, 5.0), batch_size=4, start_rate=1e-3, steps=50)
+    >>> result
+    <RangeTest of 45 rates, 0.001 to 3.9, diverged: suggestion 0.024, the loss falls fastest there>
+    >>> model.get_weights()[0]
+    array([[1.]], dtype=float32)
+    """
+    optimizer = _optimizer(model)
+    x, y = samples("x", "y", x, y)
+    start_rate, end_rate = _checks.positive("start_rate", start_rate), _checks.positive("end_rate", end_rate)
+    if not start_rate < end_rate:
+        raise ValueError(f"end_rate must be above start_rate, {start_rate}, got {end_rate}")
+    steps = _checks.whole("steps", steps, at_least=2)
+    if by not in ("batch", "epoch"):
+        raise ValueError(f"by must be 'batch' or 'epoch', got {by!r}")
+    if metric not in ("loss", "accuracy"):
+        raise ValueError(f"metric must be 'loss' or 'accuracy', got {metric!r}")
+    batch_size = _checks.whole("batch_size", batch_size, at_least=1)
+    batches_each = 1 if by == "batch" else max(1, len(x) // batch_size)
+    order = batches(len(x), batch_size, steps * batches_each, seed).reshape(steps, batches_each, -1)
+
+    seen, stopped = [], None  # (loss, accuracy) for every rate
+    with _as_it_was(model, x), AppliedRates(model, capacity=len(order) * batches_each) as applied:
+        with _rate_from_outside(optimizer) as rate:
+            for value, epoch in zip(np.geomspace(start_rate, end_rate, steps), order, strict=True):
+                rate.assign(value)
+                seen.append(_train(model, x, y, epoch, metric))
+                if stopped := _verdict([loss for loss, _ in seen], recent=RECENT if by == "batch" else 1):
+                    break
+    losses, accuracies = np.array(seen).T
+    rates = applied.rates[::batches_each]
+    if metric == "loss":
+        return RangeTest(rates, losses, None, *steepest_fall(rates, losses), stopped)
+    # the error rate falls where the accuracy rises
+    suggestion, reason = steepest_fall(rates, 1 - np.where(np.isfinite(losses), accuracies, np.nan))
+    return RangeTest(rates, losses, accuracies, suggestion, reason.replace("loss", "error rate"), stopped)
+
+
+def steepest_fall(rates, losses) -> tuple[float | None, str]:
+    r"""Return the rate at which the loss falls fastest on the axis of :math:`\log \eta`, or None, and the reason.
+
+    The losses are smoothed by a mean over a window that reaches as far to the left as to the right, a twentieth of the
+    test each way: a mean over past losses alone would move the answer to larger rates. Only the part before the lowest
+    smoothed loss counts.
+
+    Parameters
+    ----------
+    rates : array_like, shape (n,)
+        Positive and rising.
+    losses : array_like, shape (n,)
+        What follows the first NaN or infinity is left out.
+
+    Returns
+    -------
+    suggestion : float or None
+        One of ``rates``. None if there are fewer than seven losses, if the smoothed loss never falls by three standard
+        deviations of a single one, or if the steepest place is so near the first or the last rate that it may lie
+        outside.
+    reason : str
+        In a few words.
+
+    Examples
+    --------
+    >>> rates = np.geomspace(1e-4, 1, 41)
+    >>> suggestion, reason = steepest_fall(rates, 1 / (1 + 100 * rates))
+    >>> print(round(suggestion, 4), reason)
+    0.01 the loss falls fastest there
+    >>> steepest_fall(rates, np.ones(41))
+    (None, 'the loss never falls by more than its noise')
+    """
+    rates, losses = np.asarray(rates, dtype=np.float64), np.asarray(losses, dtype=np.float64)
+    n = int(np.append(np.isfinite(losses), False).argmin())
+    if n < 7:
+        return None, "the loss is known at fewer than seven rates"
+    reach = max(1, n // 20)
+    smooth = np.array([losses[max(0, i - reach) : min(n, i + reach + 1)].mean() for i in range(n)])
+    lowest = int(smooth.argmin())
+    # second differences hold the noise and next to nothing of the curve; their median, nothing of its bends and jumps
+    noise = np.median(np.abs(np.diff(losses[:n], 2))) / (0.6745 * np.sqrt(6))
+    if lowest == 0 or not smooth[0] - smooth[lowest] > NOISE * noise:
+        return None, "the loss never falls by more than its noise"
+    steepest = int(np.gradient(smooth[: lowest + 1], np.log(rates[: lowest + 1])).argmin())
+    # nearer to an end, a window is cut off on one side
+    if steepest <= reach + 1:
+        return None, "the loss falls fastest at the first rates, so begin lower"
+    if steepest >= n - 2 - reach:
+        return None, "the loss falls fastest at the last rates, so go on higher"
+    return float(rates[steepest]), "the loss falls fastest there"
+
+
+def _optimizer(model):
+    if not isinstance(model, keras.Model):
+        raise TypeError(f"model must be a keras.Model, got {model!r}")
+    if not model.compiled or model.optimizer is None:
+        raise ValueError(f"model must be compiled, got {model!r}")
+    # with mixed precision the optimizer that updates is wrapped in one that scales the loss
+    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    if optimizer.gradient_accumulation_steps:
+        raise ValueError("model's optimizer must not accumulate gradients, since a batch would then have no update")
+    return optimizer
+
+
+@contextmanager
+def _as_it_was(model, x) -> Iterator[None]:
+    """Give back every number of the model and its optimizer on leaving."""
+    if not model.built:
+        model(x[:1])
+    if not model.optimizer.built:
+        model.optimizer.build(model.trainable_variables)
+    kept = [(v, v.numpy()) for v in (*model.variables, *model.optimizer.variables, *model.metrics_variables)]
+    try:
+        yield
+    finally:
+        model.reset_metrics()
+        for variable, value in kept:
+            variable.assign(value)
+
+
+@contextmanager
+def _rate_from_outside(optimizer) -> Iterator[tf.Variable]:
+    """Make an optimizer take its rate from a variable, whatever it has: a number, a schedule or a function."""
+    rate = tf.Variable(0.0, trainable=False)
+    optimizer.__dict__["_get_current_learning_rate"] = lambda: rate
+    try:
+        yield rate
+    finally:
+        del optimizer.__dict__["_get_current_learning_rate"]
+
+
+def _train(model, x, y, epoch, metric: str) -> tuple[float, float]:
+    """Train on some batches and return the means of their losses and accuracies, each before the batch's update."""
+    seen = []
+    for chosen in epoch:
+        model.reset_metrics()  # some versions of Keras go on with the mean over all batches so far
+        logs = model.train_on_batch(x[chosen], y[chosen], return_dict=True)
+        if metric not in logs:
+            raise ValueError(f"model must be compiled with metrics=[{metric!r}], it reports {', '.join(logs)}")
+        seen.append((float(logs["loss"]), float(logs.get("accuracy", np.nan))))
+        if not np.isfinite(seen[-1][0]):
+            break
+    return tuple(np.mean(seen, axis=0))
+
+
+def _verdict(losses: list[float], recent: int) -> str | None:
+    """Say why the test must end now, if it must."""
+    if not np.isfinite(losses[-1]):
+        if len(losses) == 1:
+            raise ValueError("the loss is NaN or infinite before the first update: look at the model and the data")
+        return "not finite"
+    means = [np.mean(losses[max(0, i - recent) : i]) for i in range(1, len(losses) + 1)]
+    return "diverged" if means[-1] > max(RISE * min(means), means[0]) else None

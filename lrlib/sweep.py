@@ -1,0 +1,502 @@
+"""The sweep: one Keras model under hundreds of learning rates and seeds, trained at once.
+
+Every pair of a rate and a seed is a lane: a network of its own, which shares nothing with the others but the program
+that trains them all, side by side in the first dimension of every tensor. The rates of a whole experiment are one
+matrix, ``rates[step, lane]``.
+"""
+
+import functools
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import keras
+import numpy as np
+import tensorflow as tf
+import xarray as xr
+
+from lrlib import _checks
+from lrlib.datasets import Data
+from lrlib.schedules import Schedule
+
+SLICE_SECONDS = 0.5  # Ctrl-C works between slices
+LAST = 0.1  # the share of the steps that decides whether a lane has failed
+LANES = 16  # the lanes are filled up to a multiple: in an array's uneven rest a processor may round another way
+EVALUATED_AT_ONCE = 256  # samples
+
+
+def sweep(
+    model: keras.Sequential,
+    data: Data,
+    learning_rates: Sequence[float],
+    seeds: Sequence[int],
+    *,
+    steps: int,
+    batch_size: int,
+    schedule: Schedule | Callable[[int], float] | None = None,
+) -> xr.Dataset:
+    r"""Train a Keras model with every learning rate and every seed, all of them at once.
+
+    In each lane the model's optimizer makes its updates with the rate
+
+    .. math:: \eta(t) = \text{learning rate} \cdot \text{schedule}(t), \qquad t = 0, \dots, \text{steps} - 1
+
+    The model says what to train: layers, initializers, loss and optimizer with its settings, all but the learning rate.
+    It is only read. A seed stands for the initial weights and the order of the samples, which are the same for every
+    learning rate (:func:`initial_weights`, :func:`batches`), so results pair by seed. Neither depends on ``steps``: a
+    longer sweep repeats a shorter one and goes on.
+
+    Parameters
+    ----------
+    model : keras.Sequential
+        Compiled, and made of a ``keras.Input`` and ``Dense`` layers, in float32. The optimizer is ``SGD`` (momentum,
+        nesterov) or ``Adam``, the loss any of Keras's that is averaged over the batch.
+    data : Data
+        What to train on, to choose by and to report on.
+    learning_rates : sequence of float
+        Positive and different.
+    seeds : sequence of int
+        Not negative and different.
+    steps : int
+        The number of updates, at least 1.
+    batch_size : int
+        The samples in a batch, at most those in the training part.
+    schedule : Schedule or callable, optional
+        A factor for every step, so the learning rate is the peak of a schedule whose peak is 1. By default always 1.
+
+    Returns
+    -------
+    xarray.Dataset
+        With the dimensions ``learning_rate``, ``seed`` and ``step``:
+
+        - ``loss`` (learning_rate, seed, step): the loss of the step's batch, before its update.
+        - ``applied`` (learning_rate, seed, step): the rate of the update, as the compiled step reports it.
+        - ``gradient_norm`` (learning_rate, seed, step): the Euclidean norm of the whole gradient.
+        - ``train_loss``, ``validation_loss``, ``test_loss`` (learning_rate, seed): over each whole part, at the end.
+        - ``train_accuracy``, ``validation_accuracy``, ``test_accuracy`` (learning_rate, seed): the same, if the data
+          have classes and the model an output for each.
+        - ``failed`` (learning_rate, seed): whether the mean ``loss`` of the last tenth of the steps is not finite or
+          above the loss of the best constant prediction. For losses other than sparse categorical cross-entropy and
+          mean squared error the lane's own first loss stands for that. A run that recovered has not failed; one that
+          was too slow to beat a constant has. The attribute ``constant_loss`` is that loss, NaN where it is unknown.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the model is not compiled, or has a layer, loss, optimizer or setting that the sweep does not know; if the
+        labels do not fit the model; if rates are not positive or repeated; if seeds are missing or repeated; if a batch
+        is larger than the training part; if the loss is NaN or infinite before the first update.
+
+    Notes
+    -----
+    A lane's result does not depend on the lanes beside it. One program is compiled for each kind of model, loss and
+    optimizer, and kept; it serves any number of lanes, steps and samples. The steps are run in slices of about half a
+    second, and Ctrl-C ends a sweep after the slice that is running.
+
+    Examples
+    --------
+    >>> from lrlib import datasets
+    >>> model = keras.Sequential([keras.Input((10,)), keras.layers.Dense(1)])
+    >>> model.compile(keras.optimizers.SGD(), "mse")
+    >>> runs = sweep(model, datasets.diabetes(), [0.05, 0.1, 10.0], seeds=[0, 1], steps=20, batch_size=32)
+    >>> runs.failed.all("seed").values
+    array([False, False,  True])
+    """
+    recipe = _recipe(model)
+    if not isinstance(data, Data):
+        raise TypeError(f"data must be an lrlib.datasets.Data, got {data!r}")
+    learning_rates = _different("learning_rates", learning_rates, _checks.positive)
+    seeds = _different("seeds", seeds, functools.partial(_checks.whole, at_least=0))
+    steps = _checks.whole("steps", steps, at_least=1)
+    factors = _factors(schedule, steps)
+    parts = {part: _fitting(recipe, data, part) for part in ("train", "validation", "test")}
+    order = np.stack([batches(len(data.x_train), batch_size, steps, seed) for seed in seeds], axis=1)
+    start = [np.stack(draws) for draws in zip(*(initial_weights(model, seed) for seed in seeds), strict=True)]
+
+    # the lanes are all pairs of a rate and a seed; those that fill up repeat the last one
+    shape = len(learning_rates), len(seeds)
+    lanes = np.arange(-(-np.prod(shape) // LANES) * LANES).clip(max=np.prod(shape) - 1)
+    rate_of_lane, seed_of_lane = np.unravel_index(lanes, shape)
+    rates = _rates(factors, np.array(learning_rates)[rate_of_lane])
+
+    def by_rate_and_seed(values):
+        return values[..., : np.prod(shape)].reshape(*values.shape[:-1], *shape)
+
+    weights, *records = _train(recipe, *parts["train"], start, rates, order, seed_of_lane)
+    loss, applied, norm = map(by_rate_and_seed, records)
+    dims, over_steps = ("learning_rate", "seed"), ("step", "learning_rate", "seed")
+    results = {"loss": (over_steps, loss), "applied": (over_steps, applied), "gradient_norm": (over_steps, norm)}
+    for part, (x, y) in parts.items():
+        final_loss, accuracy = map(by_rate_and_seed, _evaluate(recipe, x, y, weights))
+        results[f"{part}_loss"] = dims, final_loss
+        if data.classes is not None and recipe.outputs > 1:
+            results[f"{part}_accuracy"] = dims, accuracy
+
+    constant_loss = recipe.loss.of_best_constant(parts["train"][1])
+    end = loss[-max(1, round(LAST * steps)) :].mean(axis=0, dtype=np.float64)
+    results["failed"] = dims, ~(end <= (loss[0] if np.isnan(constant_loss) else constant_loss))
+    about = dict(data=data.name, optimizer=str(recipe.optimizer), batch_size=batch_size, constant_loss=constant_loss)
+    coords = {"learning_rate": learning_rates, "seed": seeds, "step": np.arange(steps)}
+    return xr.Dataset(results, coords, about).transpose(*dims, "step")
+
+
+def initial_weights(model: keras.Sequential, seed: int) -> list[np.ndarray]:
+    """Draw the weights that a sweep starts from, from the initializers of the model's layers.
+
+    Parameters
+    ----------
+    model : keras.Sequential
+        As in :func:`sweep`. It is only read; a seed of an initializer's own is not used.
+    seed : int
+        The sweep's seed. The same seed gives the same weights.
+
+    Returns
+    -------
+    list of numpy.ndarray
+        In the order of ``model.get_weights()``: ``model.set_weights(initial_weights(model, seed))`` starts Keras there.
+
+    Examples
+    --------
+    >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, kernel_initializer="ones")])
+    >>> [weights.tolist() for weights in initial_weights(model, seed=0)]
+    [[[1.0], [1.0]], [0.0]]
+    """
+    weights = []
+    for layer in _layers(model):
+        initializers = [layer.kernel_initializer] + [layer.bias_initializer] * layer.use_bias
+        for initializer, weight in zip(initializers, layer.weights, strict=True):
+            config = initializer.get_config()
+            if "seed" in config:
+                own_seed = np.random.SeedSequence([seed, len(weights)]).generate_state(1)[0]
+                initializer = type(initializer).from_config({**config, "seed": int(own_seed)})
+            weights.append(keras.ops.convert_to_numpy(initializer(weight.shape, dtype="float32")))
+    return weights
+
+
+def batches(samples: int, batch_size: int, steps: int, seed: int) -> np.ndarray:
+    """Return which samples a sweep takes at each step.
+
+    Every epoch goes through the samples once, in a new order. What is left over when a batch is no longer full is
+    left out of that epoch.
+
+    Parameters
+    ----------
+    samples, batch_size, steps : int
+        The number of samples, of those in a batch, and of batches.
+    seed : int
+        The sweep's seed.
+
+    Returns
+    -------
+    numpy.ndarray, shape (steps, batch_size), int32
+        The positions of the samples.
+
+    Raises
+    ------
+    ValueError
+        If a batch is larger than all the samples, ``batch_size`` is not a positive integer or ``seed`` not an integer
+        of at least 0.
+
+    Examples
+    --------
+    >>> batches(samples=4, batch_size=2, steps=2, seed=0).ravel()
+    array([2, 1, 0, 3], dtype=int32)
+    """
+    batch_size = _checks.whole("batch_size", batch_size, at_least=1)
+    if batch_size > samples:
+        raise ValueError(f"batch_size must be at most {samples}, the number of samples, got {batch_size}")
+    random = np.random.default_rng([_checks.whole("seed", seed, at_least=0), 2])
+    in_epoch = samples // batch_size
+    epochs = [random.permutation(samples)[: in_epoch * batch_size] for _ in range(-(-steps // in_epoch))]
+    return np.concatenate(epochs).reshape(-1, batch_size)[:steps].astype(np.int32)
+
+
+# What a compiled program depends on: equal recipes share one.
+
+
+@dataclass(frozen=True)
+class _Dense:
+    units: int
+    use_bias: bool
+    activation: Callable
+
+
+@dataclass(frozen=True)
+class _Loss:
+    key: tuple
+    of_samples: Callable = field(compare=False)  # (labels, outputs) -> losses, the last dimension averaged away
+    function: Callable = field(compare=False)
+
+    @property
+    def sparse(self) -> bool:
+        """Whether a label is one integer, the number of its class."""
+        return self.function is keras.losses.sparse_categorical_crossentropy
+
+    def of_best_constant(self, y) -> float:
+        if self.sparse:
+            shares = np.bincount(y) / len(y)
+            return float(-(shares * np.log(shares, where=shares > 0, out=np.zeros_like(shares))).sum())
+        if self.function is keras.losses.mean_squared_error:
+            return float(y.var(axis=0, dtype=np.float64).mean())
+        return np.nan
+
+
+@dataclass(frozen=True)
+class SGD:
+    """Keras's update with momentum, whose velocity holds the rates of the steps that made it."""
+
+    momentum: float
+    nesterov: bool
+
+    @property
+    def slots(self) -> int:
+        return int(self.momentum != 0)
+
+    def update(self, step, rate, gradient, weight, *slots):
+        change = -rate * gradient
+        if slots:
+            (velocity,) = slots
+            velocity = self.momentum * velocity + change
+            slots = (velocity,)
+            change = self.momentum * velocity + change if self.nesterov else velocity
+        return weight + change, *slots
+
+
+@dataclass(frozen=True)
+class Adam:
+    """Keras's update with the running means of the gradient and its square."""
+
+    beta_1: float
+    beta_2: float
+    epsilon: float
+    slots = 2
+
+    def update(self, step, rate, gradient, weight, mean, square):
+        count = tf.cast(step + 1, tf.float32)
+        rate = rate * tf.sqrt(1 - self.beta_2**count) / (1 - self.beta_1**count)
+        mean = mean + (gradient - mean) * (1 - self.beta_1)
+        square = square + (gradient * gradient - square) * (1 - self.beta_2)
+        return weight - rate * mean / (tf.sqrt(square) + self.epsilon), mean, square
+
+
+@dataclass(frozen=True)
+class _Recipe:
+    features: int
+    layers: tuple[_Dense, ...]
+    loss: _Loss
+    optimizer: SGD | Adam
+
+    @property
+    def outputs(self) -> int:
+        return self.layers[-1].units
+
+
+def _recipe(model) -> _Recipe:
+    layers = _layers(model)
+    if not getattr(model, "compiled", False) or model.optimizer is None:
+        raise ValueError(f"model must be compiled with an optimizer and a loss, got {model!r}")
+    kinds = tuple(_Dense(layer.units, layer.use_bias, layer.activation) for layer in layers)
+    return _Recipe(model.input_shape[-1], kinds, _loss(model), _optimizer(model.optimizer))
+
+
+def _layers(model) -> list:
+    if type(model) is not keras.Sequential:
+        raise TypeError(
+            f"model must be a keras.Sequential of Dense layers, others are not supported yet, got {model!r}"
+        )
+    if not model.built:
+        raise ValueError("model must know the shape of its input: begin it with keras.Input")
+    for layer in model.layers:
+        config = layer.get_config()
+        extras = [key for key in config if key.endswith(("_regularizer", "_constraint")) and config[key] is not None]
+        if type(layer) is not keras.layers.Dense or extras or len(layer.weights) != 1 + layer.use_bias:
+            what = f"{type(layer).__name__} with {extras[0]}" if extras else type(layer).__name__
+            raise ValueError(
+                f"model may have Dense layers only, others are not supported yet, got {what} {layer.name!r}"
+            )
+        if not layer.trainable or layer.compute_dtype != "float32":
+            raise ValueError(
+                f"model's layers must be trainable, in float32, got {layer.name!r} with {layer.compute_dtype}"
+            )
+    return model.layers
+
+
+def _loss(model) -> _Loss:
+    loss = model.loss
+    if loss is None or isinstance(loss, (dict, list, tuple)):
+        raise ValueError(f"model must be compiled with one loss, got {loss!r}")
+    loss = keras.losses.get(loss)
+    if not isinstance(loss, keras.losses.Loss):
+        return _Loss((loss,), loss, loss)
+    if loss.reduction not in ("sum_over_batch_size", "mean"):
+        raise ValueError(f"model's loss must be averaged over the batch, got reduction {loss.reduction!r}")
+    # two of Keras's own losses with the same settings are one; of another's we know only that it is itself
+    own = type(loss).__module__.startswith("keras.")
+    key = (type(loss), json.dumps(loss.get_config(), sort_keys=True)) if own else (loss,)
+    return _Loss(key, loss.call, getattr(loss, "fn", loss))
+
+
+def _optimizer(optimizer) -> SGD | Adam:
+    known = {keras.optimizers.SGD: SGD, keras.optimizers.Adam: Adam}.get(type(optimizer))
+    if known is None:
+        raise ValueError(f"optimizer must be SGD or Adam, others are not supported yet, got {type(optimizer).__name__}")
+    config = optimizer.get_config()
+    settings = {name: config.pop(name) for name in known.__dataclass_fields__}
+    # the moving average of the weights is off by default, and its two settings mean nothing then
+    ignored = ("name", "learning_rate", "ema_momentum", "ema_overwrite_frequency")
+    for name, value in config.items():
+        if name not in ignored and value not in (None, False):
+            raise ValueError(f"optimizer's {name} is not supported yet, got {value!r}")
+    return known(**settings)
+
+
+def _different(name: str, values, check) -> list:
+    if isinstance(values, (str, bytes)) or not hasattr(values, "__iter__"):
+        raise TypeError(f"{name} must be a sequence of numbers, got {values!r}")
+    values = [check(f"{name}[{i}]", value) for i, value in enumerate(values)]
+    if not values:
+        raise ValueError(f"{name} must have at least one entry, got none")
+    if repeated := {value for value in values if values.count(value) > 1}:
+        raise ValueError(f"{name} must all be different, got {min(repeated)!r} more than once")
+    return values
+
+
+def _factors(schedule, steps: int) -> list[float]:
+    if schedule is None:
+        return [1.0] * steps
+    if not callable(schedule):
+        raise TypeError(f"schedule must be a schedule or a function of the step, got {schedule!r}")
+    return [_checks.non_negative(f"schedule({step})", schedule(step)) for step in range(steps)]
+
+
+def _rates(factors, learning_rates) -> np.ndarray:
+    """Return rates[step, lane], rounded once to the arithmetic of the run."""
+    with np.errstate(over="ignore"):
+        rates = np.outer(factors, learning_rates).astype(np.float32)
+    if not np.isfinite(rates).all():
+        raise ValueError("learning_rates must be finite in float32, also when the schedule has multiplied them")
+    return rates
+
+
+def _fitting(recipe: _Recipe, data: Data, part: str):
+    """Return one part's samples and labels in the shapes that the program takes."""
+    x, y = getattr(data, f"x_{part}"), getattr(data, f"y_{part}")
+    if x.shape[1:] != (recipe.features,):
+        raise ValueError(f"x_{part} must have the shape of the model's input, ({recipe.features},), got {x.shape[1:]}")
+    if recipe.loss.sparse:
+        if y.ndim > 1 or y.dtype != np.int32 or not (0 <= y.min() and y.max() < recipe.outputs):
+            raise ValueError(
+                f"y_{part} must hold whole numbers from 0 to {recipe.outputs - 1}, the model's last output"
+            )
+        return x, y
+    y = y.reshape(len(y), -1).astype(np.float32)
+    if y.shape[1] != recipe.outputs:
+        raise ValueError(f"y_{part} must have a number for each of the {recipe.outputs} outputs, got {y.shape[1]}")
+    return x, y
+
+
+# Training and evaluating all lanes: weights are (lane, inputs, units), biases have 1 in place of inputs.
+
+
+@tf.custom_gradient
+def _plus_bias(x, bias):
+    def gradients(of_sum):
+        # as a product, since TensorFlow's sum over samples depends on where in memory a lane lies
+        return of_sum, tf.matmul(tf.ones_like(of_sum[..., :1]), of_sum, transpose_a=True)
+
+    return x + bias, gradients
+
+
+@functools.lru_cache(maxsize=64)
+def _program(recipe: _Recipe):
+    """Return the two compiled functions of a recipe: one trains for some steps, one evaluates."""
+    optimizer, slots_each = recipe.optimizer, recipe.optimizer.slots
+
+    def losses_and_outputs(weights, x, y):
+        weights = iter(weights)
+        for layer in recipe.layers:
+            x = tf.matmul(x, next(weights))
+            if layer.use_bias:
+                x = _plus_bias(x, next(weights))
+            x = layer.activation(x)
+        y = tf.broadcast_to(y, tf.shape(x)[:-1] if recipe.loss.sparse else tf.shape(x))
+        losses = recipe.loss.of_samples(y, x)
+        if losses.shape.rank != 2:
+            raise ValueError("model's loss must return one number for each sample, not their mean")
+        return losses, x
+
+    def step(t, x, y, state, rate):
+        count = len(state) // (1 + slots_each)
+        weights, slots = state[:count], state[count:]
+        with tf.GradientTape() as tape:
+            tape.watch(weights)
+            loss = tf.reduce_mean(losses_and_outputs(weights, x, y)[0], axis=-1)
+        # the lanes share no weight, so the gradient of the sum of their losses holds the gradient of each
+        gradients = tape.gradient(loss, weights)
+        norm = tf.sqrt(tf.add_n([tf.reduce_sum(gradient * gradient, axis=[-2, -1]) for gradient in gradients]))
+        updated = [
+            optimizer.update(t, rate[:, None, None], gradients[i], weights[i], *slots[i::count]) for i in range(count)
+        ]
+        return [weight for kind in zip(*updated, strict=True) for weight in kind], (loss, rate, norm)
+
+    def train(x, y, state, rates, order, seed_of_lane, first):
+        length = tf.shape(rates)[0]
+
+        def body(i, state, records):
+            chosen = tf.gather(order[i], seed_of_lane)
+            state, seen = step(first + i, tf.gather(x, chosen), tf.gather(y, chosen), state, rates[i])
+            return i + 1, state, [record.write(i, value) for record, value in zip(records, seen, strict=True)]
+
+        records = [tf.TensorArray(tf.float32, length) for _ in range(3)]
+        _, state, records = tf.while_loop(lambda i, *_: i < length, body, (0, state, records))
+        return state, [record.stack() for record in records]
+
+    def evaluate(x, y, weights):
+        losses, outputs = losses_and_outputs(weights, x[None], y[None])
+        classes = y if recipe.loss.sparse else tf.argmax(y, axis=-1, output_type=tf.int32)
+        hits = tf.argmax(outputs, axis=-1, output_type=tf.int32) == classes
+        return tf.reduce_sum(losses, axis=-1), tf.reduce_sum(tf.cast(hits, tf.float32), axis=-1)
+
+    x = tf.TensorSpec((None, recipe.features))
+    y = tf.TensorSpec((None,), tf.int32) if recipe.loss.sparse else tf.TensorSpec((None, recipe.outputs))
+    weights, inputs = [], recipe.features
+    for layer in recipe.layers:
+        weights.append(tf.TensorSpec((None, inputs, layer.units)))
+        weights += [tf.TensorSpec((None, 1, layer.units))] * layer.use_bias
+        inputs = layer.units
+    rates, order = tf.TensorSpec((None, None)), tf.TensorSpec((None, None, None), tf.int32)
+    seed_of_lane, first = tf.TensorSpec((None,), tf.int32), tf.TensorSpec((), tf.int32)
+    return (
+        tf.function(train, [x, y, weights * (1 + slots_each), rates, order, seed_of_lane, first], autograph=False),
+        tf.function(evaluate, [x, y, weights], autograph=False),
+    )
+
+
+def _train(recipe: _Recipe, x, y, start, rates, order, seed_of_lane):
+    """Return the weights at the end, then losses, applied rates and gradient norms as [step, lane]."""
+    train, _ = _program(recipe)
+    size = len(seed_of_lane)
+    state = [tf.constant(drawn[seed_of_lane].reshape(size, -1, drawn.shape[-1])) for drawn in start]
+    state += [tf.zeros_like(weight) for weight in state] * recipe.optimizer.slots
+    x, y, seed_of_lane = tf.constant(x), tf.constant(y), tf.constant(seed_of_lane, tf.int32)
+
+    records, done, length = [], 0, 4
+    while done < len(rates):
+        now = slice(done, done + length)
+        began = time.perf_counter()
+        state, seen = train(x, y, state, rates[now], order[now], seed_of_lane, done)
+        records.append([values.numpy() for values in seen])
+        if done == 0 and not np.isfinite(records[0][0][0]).all():
+            raise ValueError("the loss is NaN or infinite before the first update: look at the model and the data")
+        done += len(rates[now])
+        length = max(1, int(SLICE_SECONDS / (time.perf_counter() - began) * len(rates[now])))
+    return state[: len(start)], *(np.concatenate(kind) for kind in zip(*records, strict=True))
+
+
+def _evaluate(recipe: _Recipe, x, y, weights):
+    """Return loss and accuracy over all samples, each as [lane]."""
+    _, evaluate = _program(recipe)
+    pieces = [slice(i, i + EVALUATED_AT_ONCE) for i in range(0, len(x), EVALUATED_AT_ONCE)]
+    sums = [evaluate(x[piece], y[piece], weights) for piece in pieces]
+    return (sum(part.numpy().astype(np.float64) for part in kind) / len(x) for kind in zip(*sums, strict=True))

@@ -1,0 +1,472 @@
+"""The sweep trains every lane as Keras would, applies the rate that it reports, and keeps the lanes apart."""
+
+import dataclasses
+import os
+import signal
+import threading
+import time
+
+from lrlib.quiet import keras, tf  # isort: skip  (the first import of TensorFlow)
+
+import numpy as np
+import pytest
+
+import lrlib.sweep as module
+from lrlib import ExponentialDecay, PiecewiseConstantDecay, datasets
+from lrlib.sweep import batches, initial_weights, sweep
+from refusal import refused
+
+OPTIMIZERS = {
+    "SGD": lambda rate=0.01: keras.optimizers.SGD(rate),
+    "momentum": lambda rate=0.01: keras.optimizers.SGD(rate, momentum=0.9),
+    "nesterov": lambda rate=0.01: keras.optimizers.SGD(rate, momentum=0.8, nesterov=True),
+    "Adam": lambda rate=0.01: keras.optimizers.Adam(rate),
+    "Adam, other settings": lambda rate=0.01: keras.optimizers.Adam(rate, beta_1=0.5, beta_2=0.9, epsilon=1e-3),
+}
+each_optimizer = pytest.mark.parametrize("optimizer", OPTIMIZERS.values(), ids=OPTIMIZERS)
+CROSS_ENTROPY = keras.losses.SparseCategoricalCrossentropy
+CANCER, DIABETES = datasets.breast_cancer(), datasets.diabetes()
+
+
+def model_for(data, optimizer=None, units=(8,), activation="tanh", loss=None, outputs=None, **layer):
+    outputs = outputs or data.classes or 1
+    hidden = [keras.layers.Dense(n, activation, **layer) for n in units]
+    model = keras.Sequential([keras.Input(data.x_train.shape[1:]), *hidden, keras.layers.Dense(outputs, **layer)])
+    loss = loss or (CROSS_ENTROPY(from_logits=True) if data.classes else "mse")
+    model.compile(optimizer or keras.optimizers.SGD(), loss)
+    return model
+
+
+def run(model, data, rates=(0.1,), seeds=(0,), steps=6, batch_size=16, **how):
+    return sweep(model, data, rates, seeds, steps=steps, batch_size=batch_size, **how)
+
+
+def identical(one, other):
+    assert set(one.data_vars) == set(other.data_vars)
+    for name in one.data_vars:
+        np.testing.assert_array_equal(one[name].values, other[name].values, err_msg=name)
+
+
+# The updates
+
+
+@each_optimizer
+def test_an_update_is_keras_s_own_step_by_step(optimizer):
+    random = np.random.default_rng(0)
+    keras_optimizer = optimizer()
+    variable = keras.Variable(random.normal(size=(3, 4)).astype("float32"))
+    rule = module._optimizer(keras_optimizer)
+    state = [variable.numpy()[None], *[np.zeros((1, 3, 4), "float32")] * rule.slots]
+    for step in range(30):
+        rate, gradient = np.float32(random.uniform(0.01, 1)), random.normal(size=(3, 4)).astype("float32")
+        keras_optimizer.learning_rate = float(rate)
+        keras_optimizer.apply([gradient], [variable])
+        state = rule.update(step, rate, gradient[None], *state)
+        np.testing.assert_allclose(state[0][0], variable.numpy(), rtol=3e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "data"),
+    [*((optimizer, CANCER) for optimizer in OPTIMIZERS.values()), (OPTIMIZERS["Adam"], DIABETES)],
+    ids=[*OPTIMIZERS, "regression"],
+)
+def test_a_lane_is_what_keras_trains(optimizer, data):
+    steps, seed, rate = 12, 3, 0.03
+    schedule = PiecewiseConstantDecay([5], [1.0, 0.2])
+    model = model_for(data, optimizer())
+    lane = run(model, data, [0.5, rate], [1, seed], steps, schedule=schedule).sel(learning_rate=rate, seed=seed)
+
+    model.set_weights(initial_weights(model, seed))
+    for step, chosen in enumerate(batches(len(data.x_train), 16, steps, seed)):
+        x, y = data.x_train[chosen], data.y_train[chosen]
+        with tf.GradientTape() as tape:
+            outputs = model(x)
+            loss = model.compute_loss(x, y if data.classes else y[:, None], outputs)
+        gradients = tape.gradient(loss, model.trainable_variables)
+        np.testing.assert_allclose(lane.loss[step], loss, rtol=2e-5)
+        np.testing.assert_allclose(lane.gradient_norm[step], tf.linalg.global_norm(gradients), rtol=1e-4)
+        model.optimizer.learning_rate = rate * schedule(step)
+        model.optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
+
+    for part in ("train", "validation", "test"):
+        x, y = getattr(data, f"x_{part}"), getattr(data, f"y_{part}")
+        np.testing.assert_allclose(lane[f"{part}_loss"], model.evaluate(x, y, verbose=0), rtol=1e-4)
+        if data.classes:
+            accuracy = (model.predict(x, verbose=0).argmax(axis=1) == y).mean()
+            np.testing.assert_allclose(lane[f"{part}_accuracy"], accuracy, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("activation", "loss", "onehot"),
+    [("softmax", "sparse_categorical_crossentropy", False), (None, "mse", True), ("softmax", CROSS_ENTROPY(), False),
+     ("softmax", "categorical_crossentropy", True), ("sigmoid", keras.losses.Huber(0.3), True)],
+)  # fmt: skip
+def test_other_losses_are_keras_s_too(activation, loss, onehot):
+    names = [f"y_{part}" for part in ("train", "validation", "test")] * onehot
+    data = dataclasses.replace(CANCER, **{name: np.eye(2)[getattr(CANCER, name)] for name in names})
+    model = keras.Sequential([keras.Input((30,)), keras.layers.Dense(2, activation)])
+    model.compile("sgd", loss, metrics=["accuracy"])
+    lane = run(model, data).squeeze()
+    model.set_weights(initial_weights(model, 0))
+    chosen = batches(len(data.x_train), 16, 6, 0)
+    model.optimizer.learning_rate = 0.1
+    losses = [model.train_on_batch(data.x_train[c], data.y_train[c], return_dict=True)["loss"] for c in chosen]
+    np.testing.assert_allclose(lane.loss, losses, rtol=1e-5)
+    np.testing.assert_allclose(
+        [lane.test_loss, lane.test_accuracy], model.evaluate(data.x_test, data.y_test, verbose=0), rtol=1e-5
+    )
+
+
+# The rate
+
+
+def one_weight():
+    """Its loss is w squared with w = 1 at the start, so the losses tell the weight and its gradient, 2 w."""
+    ones, zeros = np.ones((4, 1)), np.zeros(4)
+    data = datasets.Data("one weight", ones, zeros, ones, zeros, ones, zeros)
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False, kernel_initializer="ones")])
+    model.compile("sgd", "mse")
+    return model, data
+
+
+def test_the_rate_read_off_the_weights_is_the_rate_reported_and_the_schedule_s():
+    model, data = one_weight()
+    schedule, rates = ExponentialDecay(1.0, 4, 0.5), [0.01, 0.1, 0.2]
+    runs = run(model, data, rates, [0, 7], 12, 2, schedule=schedule)
+    w = np.sqrt(runs.loss.values.astype(float))
+    read_off = (w[..., :-1] - w[..., 1:]) / (2 * w[..., :-1])
+    np.testing.assert_allclose(read_off, runs.applied.values[..., :-1], rtol=1e-4)
+    for i, rate in enumerate(rates):
+        expected = rate * schedule.applied(12)
+        np.testing.assert_array_equal(runs.applied.values[i], np.tile(expected.astype("float32"), (2, 1)))
+        # what is one step off is far outside of that tolerance
+        assert np.abs(read_off[i] / expected[1:] - 1).min() > 0.1
+        assert np.abs(read_off[i, :, 1:] / expected[:-2] - 1).min() > 0.1
+
+
+def test_without_a_schedule_the_rate_is_constant():
+    model, data = one_weight()
+    applied = run(model, data, [0.01, 0.3], batch_size=2).applied.values
+    np.testing.assert_array_equal(applied, np.float32([[[0.01] * 6], [[0.3] * 6]]))
+
+
+def test_any_function_of_the_step_is_a_schedule():
+    model, data = one_weight()
+    applied = run(model, data, [0.5], batch_size=2, schedule=lambda step: step / 2).applied.values
+    np.testing.assert_array_equal(applied.ravel(), [0, 0.25, 0.5, 0.75, 1, 1.25])
+
+
+# The lanes
+
+
+@each_optimizer
+@pytest.mark.parametrize(("activation", "units", "batch_size"), [("relu", 13, 32), ("tanh", 7, 5), ("gelu", 10, 17)])
+def test_a_lane_is_the_same_alone_and_in_company(optimizer, activation, units, batch_size):
+    """To the bit, beside lanes that diverge too; units and batches are no multiples of anything."""
+    model = model_for(DIABETES, optimizer(), (units,), activation)
+    many = run(model, DIABETES, [*np.geomspace(1e-3, 0.05, 20), 1e30], [0, 1, 2], 20, batch_size)
+    assert many.failed[-1].all() and not np.isfinite(many.loss[-1, :, -1]).any()
+    rates = many.learning_rate.values
+    for some, seeds in ((rates[[3]], [1]), (rates[[19, 4]], [2, 0]), (rates[1:18], [1])):
+        identical(run(model, DIABETES, some, seeds, 20, batch_size), many.sel(learning_rate=some, seed=seeds))
+
+
+def test_slices_make_no_difference(monkeypatch):
+    model = model_for(CANCER, keras.optimizers.Adam())
+    in_few = run(model, CANCER, [0.01, 0.1], [0, 1], 40)
+    monkeypatch.setattr(module, "SLICE_SECONDS", 1e-9)
+    identical(run(model, CANCER, [0.01, 0.1], [0, 1], 40), in_few)
+
+
+def test_a_longer_sweep_repeats_a_shorter_one():
+    model = model_for(CANCER)
+    short, long = run(model, CANCER, steps=10), run(model, CANCER, steps=60)
+    for name in ("loss", "applied", "gradient_norm"):
+        np.testing.assert_array_equal(long[name][..., :10], short[name])
+
+
+def test_evaluating_in_pieces_makes_no_difference(monkeypatch):
+    model = model_for(CANCER)
+    whole = run(model, CANCER)
+    monkeypatch.setattr(module, "EVALUATED_AT_ONCE", 7)
+    pieces = run(model, CANCER)
+    for name in ("train_loss", "test_loss", "validation_accuracy"):
+        np.testing.assert_allclose(pieces[name], whole[name], rtol=1e-6)
+
+
+def test_ctrl_c_ends_a_sweep(monkeypatch):
+    model, program = model_for(CANCER), module._program
+    run(model, CANCER)  # compiled
+    timer = threading.Timer(1, os.kill, (os.getpid(), signal.SIGINT))
+
+    def start_the_clock(recipe):
+        """The last thing that happens before the training."""
+        timer.start()
+        return program(recipe)
+
+    monkeypatch.setattr(module, "_program", start_the_clock)
+    began = time.perf_counter()
+    with pytest.raises(KeyboardInterrupt):
+        run(model, CANCER, np.geomspace(1e-3, 1, 100), range(2), steps=20_000)  # half a minute
+    assert time.perf_counter() - began < 6
+
+
+def test_one_program_serves_any_number_of_lanes_steps_and_samples():
+    small = dataclasses.replace(CANCER, x_train=CANCER.x_train[:100], y_train=CANCER.y_train[:100])
+    module._program.cache_clear()
+    for data, rates, seeds, steps, batch_size, units in (
+        (CANCER, [0.1], [0], 3, 8, 8),
+        (CANCER, np.geomspace(0.01, 1, 40), [4, 5], 7, 8, 8),
+        (small, [0.1], [0, 1, 2], 5, 100, 8),
+    ):
+        # a new model every time, alike but for its rate
+        model = model_for(data, keras.optimizers.SGD(rates[0], momentum=0.9), (units,))
+        run(model, data, rates, seeds, steps, batch_size)
+    assert module._program.cache_info().misses == 1
+    for function in module._program(module._recipe(model)):
+        assert function.experimental_get_tracing_count() == 1
+    run(model_for(CANCER, keras.optimizers.SGD(momentum=0.8)), CANCER)
+    assert module._program.cache_info().misses == 2
+    run(model_for(CANCER, keras.optimizers.SGD(momentum=0.8), loss=CROSS_ENTROPY(from_logits=False)), CANCER)
+    assert module._program.cache_info().misses == 3
+
+
+# The model is only read
+
+
+@pytest.mark.parametrize("optimizer", [OPTIMIZERS["momentum"], OPTIMIZERS["Adam"]])
+def test_the_model_is_left_as_it_was(optimizer):
+    for used in (False, True):
+        model = model_for(CANCER, optimizer())
+        if used:
+            model.fit(CANCER.x_train, CANCER.y_train, batch_size=64, verbose=0)
+        variables = [*model.variables, *model.optimizer.variables]
+        before = [v.numpy() for v in variables]
+        function, config = model.train_function, str(model.get_config()) + str(model.optimizer.get_config())
+        run(model, CANCER)
+        after = [*model.variables, *model.optimizer.variables]
+        assert [id(v) for v in after] == [id(v) for v in variables]
+        for one, other in zip(before, after, strict=True):
+            np.testing.assert_array_equal(one, other.numpy())
+        assert model.train_function is function and model.optimizer.built == used
+        assert config == str(model.get_config()) + str(model.optimizer.get_config())
+
+
+def test_initial_weights_come_from_the_layers_initializers():
+    model = model_for(CANCER, units=(40, 40), kernel_initializer="glorot_uniform", bias_initializer="ones")
+    weights = initial_weights(model, 0)
+    assert [w.shape for w in weights] == [w.shape for w in model.get_weights()]
+    for kernel, bias in zip(weights[::2], weights[1::2], strict=True):
+        limit = np.sqrt(6 / sum(kernel.shape))
+        assert 0.8 * limit < np.abs(kernel).max() <= limit
+        np.testing.assert_array_equal(bias, 1)
+    # three times the width is nine times the variance
+    wide = keras.initializers.VarianceScaling(9.0, "fan_avg", "uniform")
+    wider = initial_weights(model_for(CANCER, units=(40, 40), kernel_initializer=wide), 0)
+    np.testing.assert_allclose(wider[0], 3 * weights[0], atol=1e-6)
+
+
+def test_every_seed_and_every_layer_draws_its_own_weights():
+    model = model_for(CANCER, units=(30, 30))
+    model.layers[0].kernel_initializer.seed = 5
+    one, again, other = initial_weights(model, 0), initial_weights(model, 0), initial_weights(model, 1)
+    np.testing.assert_array_equal(one[0], again[0])
+    assert np.abs(one[0] - other[0]).max() > 0.1 and np.abs(one[0] - one[2]).max() > 0.1
+    assert abs(np.corrcoef(one[0].ravel(), other[0].ravel())[0, 1]) < 0.2
+
+
+def test_batches_go_through_the_samples_epoch_by_epoch():
+    order = batches(samples=10, batch_size=3, steps=7, seed=0)
+    assert order.shape == (7, 3) and order.dtype == np.int32
+    for epoch in (order[:3], order[3:6]):
+        assert len(set(epoch.ravel())) == 9 and set(epoch.ravel()) <= set(range(10))
+    assert not np.array_equal(order[:3], order[3:6])
+    np.testing.assert_array_equal(batches(10, 3, 2, seed=0), order[:2])
+    assert not np.array_equal(batches(10, 3, 7, seed=1), order)
+    assert set(batches(4, 4, 1, 0).ravel()) == {0, 1, 2, 3}
+
+
+# The result
+
+
+def test_what_the_result_holds():
+    runs = run(model_for(CANCER), CANCER, [0.3, 0.1], [5, 2, 9], steps=8)
+    assert dict(runs.sizes) == {"learning_rate": 2, "seed": 3, "step": 8}
+    assert runs.learning_rate.values.tolist() == [0.3, 0.1] and runs.seed.values.tolist() == [5, 2, 9]
+    assert runs.step.values.tolist() == list(range(8))
+    finals = [f"{part}_{what}" for part in ("train", "validation", "test") for what in ("loss", "accuracy")]
+    assert set(runs.data_vars) == {"loss", "applied", "gradient_norm", "failed", *finals}
+    for name in ("loss", "applied", "gradient_norm"):
+        assert runs[name].dims == ("learning_rate", "seed", "step") and runs[name].dtype == np.float32
+    for name in finals + ["failed"]:
+        assert runs[name].dims == ("learning_rate", "seed")
+    assert runs.failed.dtype == bool
+    assert runs.attrs["data"] == "breast cancer" and runs.attrs["batch_size"] == 16
+    assert runs.attrs["optimizer"] == "SGD(momentum=0.0, nesterov=False)"
+    # the same seed pairs the runs: the first loss, before any update, is that of every other rate
+    assert (runs.loss[0, :, 0] == runs.loss[1, :, 0]).all() and len(set(runs.loss[0, :, 0].values)) == 3
+
+
+def test_a_regression_has_no_accuracy():
+    assert not [name for name in run(model_for(DIABETES), DIABETES).data_vars if "accuracy" in name]
+
+
+def test_the_best_constant_prediction():
+    shares = np.bincount(CANCER.y_train) / len(CANCER.y_train)
+    runs = run(model_for(CANCER), CANCER)
+    assert runs.constant_loss == pytest.approx(-(shares * np.log(shares)).sum())
+    assert run(model_for(DIABETES), DIABETES).constant_loss == pytest.approx(1, abs=1e-6)
+    # no constant does better
+    for logit in (-1.0, 0.0, 1.0, np.log(shares[1] / shares[0])):
+        constant = np.tile(np.float32([0, logit]), (len(CANCER.y_train), 1))
+        assert float(CROSS_ENTROPY(from_logits=True)(CANCER.y_train, constant)) > runs.constant_loss - 1e-6
+
+
+def test_failed_is_not_finite_or_worse_than_a_constant_at_the_end():
+    runs = run(model_for(DIABETES), DIABETES, [1e-9, 0.05, 1e3], [0, 1], steps=60)
+    end = runs.loss[..., -6:].mean("step")
+    np.testing.assert_array_equal(runs.failed, ~(end <= runs.constant_loss))
+    assert runs.failed[0].all() and np.isfinite(end[0]).all()  # never got anywhere
+    assert not runs.failed[1].any()
+    assert runs.failed[2].all() and not np.isfinite(end[2]).any()
+
+
+def test_a_run_that_comes_back_has_not_failed():
+    """Its loss shoots up by a rate far too large for ten steps; the rest of the steps bring it down again."""
+    model, data = one_weight()
+    data = dataclasses.replace(data, y_train=[-1.0, 1.0, -1.0, 1.0])
+    shock = lambda step: 3.0 if step < 10 else 0.5  # noqa: E731
+    runs = run(model, data, [0.9, 1.9], steps=100, batch_size=4, schedule=shock)
+    assert (runs.loss.max("step") > 1e3).all()
+    assert runs.constant_loss == 1
+    assert not runs.failed[0].any() and abs(float(runs.loss[0, 0, -1]) - 1) < 1e-3
+
+
+def test_with_another_loss_the_lane_s_first_loss_stands_for_the_constant():
+    runs = run(model_for(DIABETES, loss="mae"), DIABETES, [1e-3, 0.1, 1e3], [0, 1], steps=60)
+    assert np.isnan(runs.constant_loss)
+    end = runs.loss[..., -6:].mean("step")
+    np.testing.assert_array_equal(runs.failed, ~(end <= runs.loss[..., 0]))
+    assert not runs.failed[1].any() and runs.failed[2].all()
+
+
+# What is refused
+
+GOOD = {"model": model_for(CANCER), "data": CANCER, "learning_rates": [0.1], "seeds": [0], "steps": 2, "batch_size": 8}
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "fragments"),
+    [
+        ({"data": (CANCER.x_train, CANCER.y_train)}, TypeError, ["data must be an lrlib.datasets.Data"]),
+        ({"learning_rates": []}, ValueError, ["learning_rates must have at least one entry"]),
+        ({"learning_rates": [0.1, 0.2, 0.1]}, ValueError, ["learning_rates must all be different", "0.1"]),
+        ({"learning_rates": [0.1, 0]}, ValueError, ["learning_rates[1] must be positive", "0"]),
+        ({"learning_rates": [-0.1]}, ValueError, ["learning_rates[0] must be positive", "-0.1"]),
+        ({"learning_rates": [0.1, float("nan")]}, ValueError, ["learning_rates[1] must be finite"]),
+        ({"learning_rates": ["0.1"]}, TypeError, ["learning_rates[0] must be a number"]),
+        ({"learning_rates": 0.1}, TypeError, ["learning_rates must be a sequence"]),
+        ({"learning_rates": [1e39]}, ValueError, ["learning_rates must be finite in float32"]),
+        ({"seeds": []}, ValueError, ["seeds must have at least one entry"]),
+        ({"seeds": [1, 2, 1]}, ValueError, ["seeds must all be different", "1"]),
+        ({"seeds": [-1]}, ValueError, ["seeds[0] must be at least 0"]),
+        ({"seeds": [0.5]}, ValueError, ["seeds[0] must be an integer"]),
+        ({"seeds": 3}, TypeError, ["seeds must be a sequence"]),
+        ({"steps": 0}, ValueError, ["steps must be at least 1"]),
+        ({"steps": 2.0}, ValueError, ["steps must be an integer"]),
+        ({"batch_size": 0}, ValueError, ["batch_size must be at least 1"]),
+        ({"batch_size": 344}, ValueError, ["batch_size must be at most 343", "344"]),
+        ({"schedule": 0.1}, TypeError, ["schedule must be a schedule or a function of the step"]),
+        ({"schedule": lambda step: -step}, ValueError, ["schedule(1) must not be negative"]),
+        ({"schedule": lambda step: np.nan}, ValueError, ["schedule(0) must be finite"]),
+        ({"data": DIABETES}, ValueError, ["x_train must have the shape of the model's input, (30,), got (10,)"]),
+    ],
+)
+def test_bad_arguments_are_refused(change, error, fragments):
+    refused(lambda: sweep(**{**GOOD, **change}), error, *fragments)
+
+
+def compiled(*layers, optimizer="sgd", loss="mse", features=10):
+    model = keras.Sequential([keras.Input((features,)), *layers])
+    model.compile(optimizer, loss)
+    return model
+
+
+def uncompiled():
+    return keras.Sequential([keras.Input((10,)), keras.layers.Dense(1)])
+
+
+def without_input():
+    model = keras.Sequential([keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    return model
+
+
+def functional():
+    x = keras.Input((10,))
+    model = keras.Model(x, keras.layers.Dense(1)(x))
+    model.compile("sgd", "mse")
+    return model
+
+
+def frozen():
+    model = compiled(keras.layers.Dense(1))
+    model.layers[0].trainable = False
+    return model
+
+
+dense = keras.layers.Dense
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "fragments"),
+    [
+        (uncompiled, ValueError, ["model must be compiled"]),
+        (without_input, ValueError, ["begin it with keras.Input"]),
+        (functional, TypeError, ["model must be a keras.Sequential of Dense layers", "not supported yet"]),
+        (lambda: "model", TypeError, ["model must be a keras.Sequential"]),
+        (frozen, ValueError, ["must be trainable"]),
+        (lambda: compiled(dense(3), keras.layers.Dropout(0.5), dense(1)), ValueError, ["Dense layers only", "Dropout"]),
+        (lambda: compiled(dense(1, kernel_regularizer="l2")), ValueError, ["Dense with kernel_regularizer"]),
+        (lambda: compiled(dense(1, bias_constraint="non_neg")), ValueError, ["Dense with bias_constraint"]),
+        (lambda: compiled(dense(1, dtype="float64")), ValueError, ["in float32", "float64"]),
+        (lambda: compiled(dense(1), optimizer="rmsprop"), ValueError, ["optimizer must be SGD or Adam", "RMSprop"]),
+        (lambda: compiled(dense(1), optimizer="adamw"), ValueError, ["optimizer must be SGD or Adam", "AdamW"]),
+        *(
+            (
+                lambda name=name, value=value: compiled(dense(1), optimizer=keras.optimizers.Adam(**{name: value})),
+                ValueError,
+                [f"optimizer's {name} is not supported yet, got {value}"],
+            )
+            for name, value in {
+                "amsgrad": True,
+                "weight_decay": 0.01,
+                "clipnorm": 1.0,
+                "global_clipnorm": 1.0,
+                "clipvalue": 1.0,
+                "use_ema": True,
+                "loss_scale_factor": 2.0,
+                "gradient_accumulation_steps": 2,
+            }.items()
+        ),
+        (lambda: compiled(dense(1), loss=None), ValueError, ["one loss"]),
+        (lambda: compiled(dense(1), loss=["mse"]), ValueError, ["one loss"]),
+        (lambda: compiled(dense(1), loss=keras.losses.MeanSquaredError("sum")), ValueError, ["averaged", "'sum'"]),
+        (lambda: compiled(dense(1), loss=lambda y, z: tf.reduce_mean(z - y)), ValueError, ["number for each sample"]),
+        (lambda: compiled(dense(2)), ValueError, ["y_train must have a number for each of the 2 outputs, got 1"]),
+        (lambda: compiled(dense(2), loss=CROSS_ENTROPY()), ValueError, ["y_train must hold whole numbers from 0 to 1"]),
+    ],
+)
+def test_models_that_the_sweep_does_not_know_are_refused(make, error, fragments):
+    refused(lambda: run(make(), DIABETES), error, *fragments)
+
+
+def test_labels_beyond_the_outputs_are_refused():
+    data = dataclasses.replace(CANCER, y_test=np.full(len(CANCER.y_test), 2))
+    refused(lambda: run(model_for(CANCER), data), ValueError, "y_test must hold whole numbers from 0 to 1")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_loss_that_is_not_finite_from_the_start_is_no_matter_of_the_rate(value):
+    model = model_for(DIABETES, bias_initializer=keras.initializers.Constant(value))
+    refused(lambda: run(model, DIABETES), ValueError, "the loss is NaN or infinite before the first update")
