@@ -73,7 +73,7 @@ def claim(a, b, sentence: str) -> Claim:
         ...
     AssertionError: not shown: an arm beats itself: difference 0 ± 0 (standard error), 0 of 5 seeds agree
     """
-    if hasattr(a, "coords") and hasattr(b, "coords") and not a.coords["seed"].equals(b.coords["seed"]):
+    if hasattr(a, "coords") and hasattr(b, "coords") and a.seed.values.tolist() != b.seed.values.tolist():
         raise ValueError("a and b must have the same seeds in the same order")
     a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     if a.ndim != 1 or a.shape != b.shape:

@@ -467,10 +467,10 @@ def _program(recipe: _Recipe):
         inputs = layer.units
     rates, order = tf.TensorSpec((None, None)), tf.TensorSpec((None, None, None), tf.int32)
     seed_of_lane, first = tf.TensorSpec((None,), tf.int32), tf.TensorSpec((), tf.int32)
-    return (
-        tf.function(train, [x, y, weights * (1 + slots_each), rates, order, seed_of_lane, first], autograph=False),
-        tf.function(evaluate, [x, y, weights], autograph=False),
-    )
+    # traced here and now: TensorFlow would take the programs of many recipes for one that is traced again and again
+    train = tf.function(train, [x, y, weights * (1 + slots_each), rates, order, seed_of_lane, first], autograph=False)
+    evaluate = tf.function(evaluate, [x, y, weights], autograph=False)
+    return train.get_concrete_function(), evaluate.get_concrete_function()
 
 
 def _train(recipe: _Recipe, x, y, start, rates, order, seed_of_lane):

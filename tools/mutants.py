@@ -1,4 +1,4 @@
-"""Do the tests bite? Ten small mutations of lrlib, one at a time, each in a copy of the project.
+"""Do the tests bite? Eighteen small mutations of lrlib, one at a time, each in a copy of the project.
 
 A mutation is caught if a unit test fails and a cell of a chapter no longer prints what is stored. One that changes
 the rate of the article's program must change what every route through lrlib prints. A mutation that survives fails
@@ -24,6 +24,9 @@ COPIED = ["lrlib", "tests", "chapters", "pyproject.toml"]
 NBVAL = ["--nbval", "--nbval-current-env"]
 CHAPTER = {
     1: "chapters/01-what-is-a-learning-rate.ipynb",
+    2: "chapters/02-too-small-too-large.ipynb",
+    3: "chapters/03-setting-it.ipynb",
+    4: "chapters/04-decay.ipynb",
     5: "chapters/05-exponential-decay-in-tensorflow.ipynb",
 }
 # what prints the lines of the article's program with lrlib's rates: tests and a cell of chapter 5
@@ -59,6 +62,18 @@ MUTANTS = [
     Mutant("the gradient lacks the curvature", "objectives", 1, "return curvature * (param", "return (param"),
     Mutant("Keras gets the next step's rate", "keras", 5, 'step, "float64")', 'step + 1, "float64")', BY_KERAS),
     Mutant("the applied rate is read one step late", "keras", 5, "cast(learning_rate,", NEXT),
+    Mutant("a sweep goes through its schedule backwards", "sweep", 4, "np.outer(factors,", "np.outer(factors[::-1],"),
+    Mutant("a sweep climbs", "sweep", 2, "change = -rate * gradient", "change = rate * gradient"),
+    Mutant("the velocity forgets", "sweep", 3, "velocity = self.momentum * velocity + change", "velocity = change"),
+    Mutant("a range test rises in equal steps", "range_test", 3, "np.geomspace(start", "np.linspace(start"),
+    Mutant(
+        "a range test keeps what it trained", "range_test", 3, "variable.assign(value)", "variable.assign(variable)"
+    ),
+    Mutant(
+        "labels stay clean", "datasets", 4, "with_label_noise(y[train], label_noise,", "with_label_noise(y[train], 0.0,"
+    ),
+    Mutant("the digits are not scaled", "datasets", 2, "values / train.max()", "values / 1.0"),
+    Mutant("two identical arms support a claim", "claims", 2, "mean > 2 * error", "mean >= 2 * error"),
 ]
 
 

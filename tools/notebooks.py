@@ -51,4 +51,6 @@ def main(check):
 
 
 if __name__ == "__main__":
+    if sys.argv[1:] not in ([], ["--check"]):
+        sys.exit(f"usage: notebooks.py [--check], got {' '.join(sys.argv[1:])}")
     main(check="--check" in sys.argv[1:])
