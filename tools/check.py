@@ -12,8 +12,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 OF_THE_BUILD = ["tests/test_build.py", "tests/test_site.py", "tests/test_wheel.py"]
-UNIT = ["pytest", "tests", "lrlib", "--doctest-modules", *(f"--ignore={test}" for test in OF_THE_BUILD)]
-CHAPTERS = ["pytest", "--nbval", "--nbval-current-env", "chapters"]
+PARALLEL = ["-n", "auto", "--dist", "loadfile"]  # a notebook's cells have to stay together
+UNIT = ["pytest", *PARALLEL, "tests", "lrlib", "--doctest-modules", *(f"--ignore={test}" for test in OF_THE_BUILD)]
+CHAPTERS = ["pytest", *PARALLEL, "--nbval", "--nbval-current-env", "chapters"]
 
 
 def step(what, module, *arguments, **environment):
