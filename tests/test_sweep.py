@@ -194,7 +194,15 @@ def test_evaluating_in_pieces_makes_no_difference(monkeypatch):
         np.testing.assert_allclose(pieces[name], whole[name], rtol=1e-6)
 
 
-def test_ctrl_c_ends_a_sweep(monkeypatch):
+@pytest.fixture
+def ctrl_c():
+    """Let Ctrl-C through, also where the tests run in the background and a shell has had it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_ends_a_sweep(monkeypatch, ctrl_c):
     model, program = model_for(CANCER), module._program
     run(model, CANCER)  # compiled
     timer = threading.Timer(1, os.kill, (os.getpid(), signal.SIGINT))
