@@ -27,6 +27,16 @@ def positive(name: str, value: object) -> float:
     return number
 
 
+def float32_rate(name: str, value: object) -> float:
+    """Return a positive number that float32, the arithmetic of training, can hold."""
+    number = positive(name, value)
+    with np.errstate(over="ignore", under="ignore"):
+        rounded = np.float32(number)
+    if not 0 < rounded < np.inf:
+        raise ValueError(f"{name} must be between 1e-45 and 3e38, the bounds of float32, got {value!r}")
+    return number
+
+
 def non_negative(name: str, value: object) -> float:
     number = finite(name, value)
     if not number >= 0:

@@ -132,8 +132,7 @@ class AppliedRates:
         if not isinstance(optimizer, keras.optimizers.Optimizer):
             raise TypeError(f"model must be a Keras model or optimizer, got {model!r}")
         self._compiled_optimizer = optimizer
-        # with mixed precision the optimizer that updates is wrapped in one that scales the loss
-        self._optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+        self._optimizer = updating_optimizer(optimizer)
         self._updates = tf.Variable(0, dtype=tf.int32, trainable=False)
         # one place more than the capacity: it takes what comes after the record is full
         self._buffer = tf.Variable(tf.zeros(self._capacity + 1), trainable=False)
@@ -182,3 +181,8 @@ class AppliedRates:
             self._buffer.scatter_update(tf.IndexedSlices(rate, place))
             self._updates.assign_add(1)
         return self._update_step(gradient, variable, learning_rate)
+
+
+def updating_optimizer(optimizer):
+    """Return the optimizer that makes the updates: with mixed precision it is wrapped in one that scales the loss."""
+    return getattr(optimizer, "inner_optimizer", optimizer)

@@ -138,6 +138,26 @@ def loss_and_rate(traces: Mapping[str, Trace]) -> Figure:
     return figure
 
 
+def band(axes, x, values, **line_style) -> None:
+    """Draw the mean over the seeds as a line and their whole range as a band.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+        Where to draw.
+    x : array_like, shape (n,)
+        The horizontal positions.
+    values : array_like, shape (n, seeds)
+        What each seed gave there.
+    **line_style
+        How to draw the line, as for ``Axes.plot``; ``label`` is its name in the legend.
+    """
+    values = np.asarray(values)
+    (line,) = axes.plot(x, values.mean(axis=-1), **line_style)
+    low, high = values.min(axis=-1), values.max(axis=-1)
+    axes.fill_between(x, low, high, color=line.get_color(), alpha=0.2, linewidth=0)
+
+
 def _figure(width: float, height: float, rows=1, columns=1, **how):
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(width, height), layout="constrained")

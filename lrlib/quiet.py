@@ -4,8 +4,11 @@
 to file descriptor 2, before any setting is read, and differ from machine to machine; a notebook that is compared
 with its stored outputs cannot have them. TensorFlow's own log level is set to 3 (fatal errors only), unless
 ``TF_CPP_MIN_LOG_LEVEL`` says otherwise. Python errors and warnings are not touched.
+
+The garbage collector rests meanwhile and never looks at what was imported, which saves about a second.
 """
 
+import gc
 import os
 import sys
 from contextlib import contextmanager
@@ -25,8 +28,20 @@ def _file_descriptor_2_closed():
         os.close(nowhere)
 
 
+@contextmanager
+def _garbage_collector_off():
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if was_on:
+            gc.enable()
+
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-with _file_descriptor_2_closed():
+with _file_descriptor_2_closed(), _garbage_collector_off():
     import keras
     import tensorflow as tf
 

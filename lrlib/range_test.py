@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from lrlib import _checks
 from lrlib.datasets import samples
-from lrlib.keras import AppliedRates
+from lrlib.keras import AppliedRates, updating_optimizer
 from lrlib.sweep import batches
 
 RISE = 4.0  # above so many times its lowest value, and above the first one, the loss has diverged
@@ -130,7 +130,8 @@ def range_test(
     """
     optimizer = _optimizer(model)
     x, y = samples("x", "y", x, y)
-    start_rate, end_rate = _checks.positive("start_rate", start_rate), _checks.positive("end_rate", end_rate)
+    start_rate = _checks.float32_rate("start_rate", start_rate)
+    end_rate = _checks.float32_rate("end_rate", end_rate)
     if not start_rate < end_rate:
         raise ValueError(f"end_rate must be above start_rate, {start_rate}, got {end_rate}")
     steps = _checks.whole("steps", steps, at_least=2)
@@ -216,8 +217,7 @@ def _optimizer(model):
         raise TypeError(f"model must be a keras.Model, got {model!r}")
     if not model.compiled or model.optimizer is None:
         raise ValueError(f"model must be compiled, got {model!r}")
-    # with mixed precision the optimizer that updates is wrapped in one that scales the loss
-    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    optimizer = updating_optimizer(model.optimizer)
     if optimizer.gradient_accumulation_steps:
         raise ValueError("model's optimizer must not accumulate gradients, since a batch would then have no update")
     return optimizer

@@ -9,6 +9,7 @@ import functools
 import json
 import time
 from collections.abc import Callable, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import keras
@@ -34,7 +35,7 @@ def sweep(
     *,
     steps: int,
     batch_size: int,
-    schedule: Schedule | Callable[[int], float] | None = None,
+    schedule: Schedule | Callable[[int], float | Sequence[float]] | None = None,
 ) -> xr.Dataset:
     r"""Train a Keras model with every learning rate and every seed, all of them at once.
 
@@ -64,6 +65,7 @@ def sweep(
         The samples in a batch, at most those in the training part.
     schedule : Schedule or callable, optional
         A factor for every step, so the learning rate is the peak of a schedule whose peak is 1. By default always 1.
+        What it returns may also be a factor for each learning rate, so every rate can take a course of its own.
 
     Returns
     -------
@@ -86,7 +88,8 @@ def sweep(
     TypeError, ValueError
         If the model is not compiled, or has a layer, loss, optimizer or setting that the sweep does not know; if the
         labels do not fit the model; if rates are not positive or repeated; if seeds are missing or repeated; if a batch
-        is larger than the training part; if the loss is NaN or infinite before the first update.
+        is larger than the training part; if the schedule returns a negative factor, or more or fewer factors than
+        there are rates; if the loss is NaN or infinite before the first update.
 
     Notes
     -----
@@ -106,10 +109,10 @@ def sweep(
     recipe = _recipe(model)
     if not isinstance(data, Data):
         raise TypeError(f"data must be an lrlib.datasets.Data, got {data!r}")
-    learning_rates = _different("learning_rates", learning_rates, _checks.positive)
+    learning_rates = _different("learning_rates", learning_rates, _checks.float32_rate)
     seeds = _different("seeds", seeds, functools.partial(_checks.whole, at_least=0))
     steps = _checks.whole("steps", steps, at_least=1)
-    factors = _factors(schedule, steps)
+    factors = _factors(schedule, steps, len(learning_rates))
     parts = {part: _fitting(recipe, data, part) for part in ("train", "validation", "test")}
     order = np.stack([batches(len(data.x_train), batch_size, steps, seed) for seed in seeds], axis=1)
     start = [np.stack(draws) for draws in zip(*(initial_weights(model, seed) for seed in seeds), strict=True)]
@@ -118,20 +121,21 @@ def sweep(
     shape = len(learning_rates), len(seeds)
     lanes = np.arange(-(-np.prod(shape) // LANES) * LANES).clip(max=np.prod(shape) - 1)
     rate_of_lane, seed_of_lane = np.unravel_index(lanes, shape)
-    rates = _rates(factors, np.array(learning_rates)[rate_of_lane])
+    rates = _rates(factors, learning_rates)[:, rate_of_lane]
 
     def by_rate_and_seed(values):
         return values[..., : np.prod(shape)].reshape(*values.shape[:-1], *shape)
 
-    weights, *records = _train(recipe, *parts["train"], start, rates, order, seed_of_lane)
+    with _graphs_as_written():
+        weights, *records = _train(recipe, *parts["train"], start, rates, order, seed_of_lane)
+        evaluated = {part: _evaluate(recipe, x, y, weights) for part, (x, y) in parts.items()}
     loss, applied, norm = map(by_rate_and_seed, records)
     dims, over_steps = ("learning_rate", "seed"), ("step", "learning_rate", "seed")
     results = {"loss": (over_steps, loss), "applied": (over_steps, applied), "gradient_norm": (over_steps, norm)}
-    for part, (x, y) in parts.items():
-        final_loss, accuracy = map(by_rate_and_seed, _evaluate(recipe, x, y, weights))
-        results[f"{part}_loss"] = dims, final_loss
+    for part, (final_loss, accuracy) in evaluated.items():
+        results[f"{part}_loss"] = dims, by_rate_and_seed(final_loss)
         if data.classes is not None and recipe.outputs > 1:
-            results[f"{part}_accuracy"] = dims, accuracy
+            results[f"{part}_accuracy"] = dims, by_rate_and_seed(accuracy)
 
     constant_loss = recipe.loss.of_best_constant(parts["train"][1])
     end = loss[-max(1, round(LAST * steps)) :].mean(axis=0, dtype=np.float64)
@@ -362,20 +366,30 @@ def _different(name: str, values, check) -> list:
     return values
 
 
-def _factors(schedule, steps: int) -> list[float]:
+def _factors(schedule, steps: int, columns: int) -> np.ndarray:
+    """Return factors[step, learning rate]."""
     if schedule is None:
-        return [1.0] * steps
+        return np.ones((steps, columns))
     if not callable(schedule):
         raise TypeError(f"schedule must be a schedule or a function of the step, got {schedule!r}")
-    return [_checks.non_negative(f"schedule({step})", schedule(step)) for step in range(steps)]
+    return np.array([_factors_at(step, schedule(step), columns) for step in range(steps)])
+
+
+def _factors_at(step: int, value, columns: int) -> list[float]:
+    value = value.tolist() if isinstance(value, np.ndarray) else value
+    if not isinstance(value, (list, tuple)):
+        return [_checks.non_negative(f"schedule({step})", value)] * columns
+    if len(value) != columns:
+        raise ValueError(f"schedule({step}) must be a number, or one for each of {columns} rates, got {len(value)}")
+    return [_checks.non_negative(f"schedule({step})[{i}]", factor) for i, factor in enumerate(value)]
 
 
 def _rates(factors, learning_rates) -> np.ndarray:
-    """Return rates[step, lane], rounded once to the arithmetic of the run."""
+    """Return rates[step, learning rate], rounded once to the arithmetic of the run."""
     with np.errstate(over="ignore"):
-        rates = np.outer(factors, learning_rates).astype(np.float32)
+        rates = (factors * learning_rates).astype(np.float32)
     if not np.isfinite(rates).all():
-        raise ValueError("learning_rates must be finite in float32, also when the schedule has multiplied them")
+        raise ValueError("learning_rates must be finite in float32 when the schedule has multiplied them")
     return rates
 
 
@@ -435,9 +449,8 @@ def _program(recipe: _Recipe):
         # the lanes share no weight, so the gradient of the sum of their losses holds the gradient of each
         gradients = tape.gradient(loss, weights)
         norm = tf.sqrt(tf.add_n([tf.reduce_sum(gradient * gradient, axis=[-2, -1]) for gradient in gradients]))
-        updated = [
-            optimizer.update(t, rate[:, None, None], gradients[i], weights[i], *slots[i::count]) for i in range(count)
-        ]
+        factor = rate[:, None, None]
+        updated = [optimizer.update(t, factor, gradients[i], weights[i], *slots[i::count]) for i in range(count)]
         return [weight for kind in zip(*updated, strict=True) for weight in kind], (loss, rate, norm)
 
     def train(x, y, state, rates, order, seed_of_lane, first):
@@ -471,6 +484,17 @@ def _program(recipe: _Recipe):
     train = tf.function(train, [x, y, weights * (1 + slots_each), rates, order, seed_of_lane, first], autograph=False)
     evaluate = tf.function(evaluate, [x, y, weights], autograph=False)
     return train.get_concrete_function(), evaluate.get_concrete_function()
+
+
+@contextmanager
+def _graphs_as_written():
+    """Pause TensorFlow's graph optimizer: on programs as small as these it takes longer than it saves."""
+    options = tf.config.optimizer.get_experimental_options()
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+    try:
+        yield
+    finally:
+        tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": False, **options})
 
 
 def _train(recipe: _Recipe, x, y, start, rates, order, seed_of_lane):

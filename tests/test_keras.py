@@ -6,6 +6,7 @@ gradient of its only weight is 1 at every step and -Δw / 1 is the rate.
 
 import copy
 import dataclasses
+import gc
 import json
 import pickle
 
@@ -531,3 +532,18 @@ def test_quiet_silences_file_descriptor_2_and_gives_it_back(capfd):
             raise RuntimeError
     os.write(2, b" again")
     assert capfd.readouterr().err == "heard again"
+
+
+@pytest.mark.parametrize("was_on", [True, False])
+def test_the_garbage_collector_is_as_it_was_after_the_import(was_on):
+    from lrlib import quiet
+
+    before = gc.isenabled()
+    (gc.enable if was_on else gc.disable)()
+    try:
+        with pytest.raises(KeyError), quiet._garbage_collector_off():
+            assert not gc.isenabled()
+            raise KeyError
+        assert gc.isenabled() == was_on
+    finally:
+        (gc.enable if before else gc.disable)()

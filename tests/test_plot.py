@@ -113,6 +113,16 @@ def test_path_shows_a_run_that_flies_away_without_flattening_the_curve():
     assert math.isfinite(low) and math.isfinite(high) and high - low < 1000
 
 
+def test_a_band_is_the_mean_in_the_range_of_the_seeds():
+    axes = plot.Figure().subplots()
+    plot.band(axes, [1, 2], [[0.0, 1.0, 5.0], [3.0, 3.0, 3.0]], label="runs", marker="o")
+    (line,), (area,) = axes.lines, axes.collections
+    assert np.array_equal(drawn(line), [[1, 2], [2, 3]])
+    assert line.get_label() == "runs" and line.get_marker() == "o"
+    low, high = area.get_paths()[0].get_extents().get_points()
+    assert low.tolist() == [1, 0] and high.tolist() == [2, 5]
+
+
 def test_figures_are_the_same_bytes_every_time():
     for draw in (
         lambda: plot.schedules(Constant(0.1)),

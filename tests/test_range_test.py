@@ -291,6 +291,8 @@ GOOD = {"model": classifier(), "x": CANCER.x_train, "y": CANCER.y_train, "batch_
         ({"batch_size": 0}, ValueError, ["batch_size must be at least 1"]),
         ({"batch_size": "32"}, ValueError, ["batch_size must be an integer"]),
         ({"start_rate": 0}, ValueError, ["start_rate must be positive"]),
+        ({"start_rate": 1e-46}, ValueError, ["start_rate must be between", "float32", "1e-46"]),
+        ({"end_rate": 1e39}, ValueError, ["end_rate must be between", "float32", "1e+39"]),
         ({"end_rate": -1}, ValueError, ["end_rate must be positive"]),
         ({"end_rate": float("inf")}, ValueError, ["end_rate must be finite"]),
         ({"start_rate": 10.0}, ValueError, ["end_rate must be above start_rate, 10.0, got 10.0"]),

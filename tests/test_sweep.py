@@ -156,6 +156,26 @@ def test_any_function_of_the_step_is_a_schedule():
     np.testing.assert_array_equal(applied.ravel(), [0, 0.25, 0.5, 0.75, 1, 1.25])
 
 
+def test_a_schedule_may_have_a_factor_for_each_rate():
+    model, data = one_weight()
+
+    def schedule(step):
+        return np.array([1.0, step]) if step % 2 else 0.5
+
+    applied = run(model, data, [0.5, 0.25], steps=4, batch_size=2, schedule=schedule).applied.values[:, 0]
+    np.testing.assert_array_equal(applied, [[0.25, 0.5, 0.25, 0.5], [0.125, 0.25, 0.125, 0.75]])
+
+
+def test_tensorflow_s_graph_optimizer_is_as_it_was():
+    model, data = one_weight()
+    for off in (True, False):
+        tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": off})
+        run(model, data, batch_size=2)
+        with pytest.raises(KeyboardInterrupt), module._graphs_as_written():
+            raise KeyboardInterrupt
+        assert tf.config.optimizer.get_experimental_options()["disable_meta_optimizer"] is off
+
+
 # The lanes
 
 
@@ -374,7 +394,9 @@ GOOD = {"model": model_for(CANCER), "data": CANCER, "learning_rates": [0.1], "se
         ({"learning_rates": [0.1, float("nan")]}, ValueError, ["learning_rates[1] must be finite"]),
         ({"learning_rates": ["0.1"]}, TypeError, ["learning_rates[0] must be a number"]),
         ({"learning_rates": 0.1}, TypeError, ["learning_rates must be a sequence"]),
-        ({"learning_rates": [1e39]}, ValueError, ["learning_rates must be finite in float32"]),
+        ({"learning_rates": [1e39]}, ValueError, ["learning_rates[0] must be between", "float32", "1e+39"]),
+        ({"learning_rates": [0.1, 1e-46]}, ValueError, ["learning_rates[1] must be between", "float32", "1e-46"]),
+        ({"schedule": lambda step: 1e40}, ValueError, ["learning_rates must be finite in float32", "schedule"]),
         ({"seeds": []}, ValueError, ["seeds must have at least one entry"]),
         ({"seeds": [1, 2, 1]}, ValueError, ["seeds must all be different", "1"]),
         ({"seeds": [-1]}, ValueError, ["seeds[0] must be at least 0"]),
@@ -387,6 +409,8 @@ GOOD = {"model": model_for(CANCER), "data": CANCER, "learning_rates": [0.1], "se
         ({"schedule": 0.1}, TypeError, ["schedule must be a schedule or a function of the step"]),
         ({"schedule": lambda step: -step}, ValueError, ["schedule(1) must not be negative"]),
         ({"schedule": lambda step: np.nan}, ValueError, ["schedule(0) must be finite"]),
+        ({"schedule": lambda step: [1, 0, 1]}, ValueError, ["schedule(0) must be a number, or one for each of", "3"]),
+        ({"schedule": lambda step: ["1"]}, TypeError, ["schedule(0)[0] must be a number"]),
         ({"data": DIABETES}, ValueError, ["x_train must have the shape of the model's input, (30,), got (10,)"]),
     ],
 )
