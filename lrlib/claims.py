@@ -73,6 +73,9 @@ def claim(a, b, sentence: str) -> Claim:
         ...
     AssertionError: not shown: an arm beats itself: difference 0 ± 0 (standard error), 0 of 5 seeds agree
     """
+    for name, arm in (("a", a), ("b", b)):
+        if getattr(arm, "dims", ("seed",)) != ("seed",):
+            raise ValueError(f"{name} must have the dimension 'seed' alone, got {', '.join(arm.dims) or 'none'}")
     if hasattr(a, "coords") and hasattr(b, "coords") and a.seed.values.tolist() != b.seed.values.tolist():
         raise ValueError("a and b must have the same seeds in the same order")
     a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)

@@ -224,7 +224,9 @@ def with_label_noise(y, label_noise: float, seed: int) -> np.ndarray:
 
 def samples(x_name: str, y_name: str, x, y) -> tuple[np.ndarray, np.ndarray]:
     """Return samples and labels as arrays for training, or raise an error that names them."""
-    x, y = np.asarray(x, dtype=np.float32), np.asarray(y)
+    x, y = _numbers(x_name, x).astype(np.float32), _numbers(y_name, y)
+    if y.dtype.kind in "iu" and y.size and not (-(2**31) <= y.min() and y.max() < 2**31):
+        raise ValueError(f"{y_name} must hold integers of 32 bits or floats, got {y.min()} to {y.max()}")
     y = y.astype(np.int32 if y.dtype.kind in "iu" else np.float32)
     if x.ndim == 0 or x.size == 0:
         raise ValueError(f"{x_name} must hold at least one sample, got shape {x.shape}")
@@ -234,6 +236,18 @@ def samples(x_name: str, y_name: str, x, y) -> tuple[np.ndarray, np.ndarray]:
         if not np.isfinite(array).all():
             raise ValueError(f"{name} must be finite, but holds NaN or infinity")
     return x, y
+
+
+def _numbers(name: str, values) -> np.ndarray:
+    try:
+        array = np.asarray(values)
+        if array.dtype.kind in "OV" and array.ndim:  # Python's numbers, or bfloat16's
+            array = array.astype(np.float64)
+    except (TypeError, ValueError):
+        array = None
+    if array is None or array.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must be an array of numbers, got {type(values).__name__}")
+    return array
 
 
 def _bundled(name: str, loader: str, scale: Callable, label_noise: float, seed: int, classes: int | None) -> Data:

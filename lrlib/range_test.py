@@ -28,7 +28,8 @@ class RangeTest:
     Attributes
     ----------
     rates : numpy.ndarray, shape (n,)
-        The rates in rising order, as the optimizer's ``update_step`` received them.
+        The rates in rising order, as the optimizer's ``update_step`` received them. With mixed precision, a batch
+        whose update was skipped is left out.
     losses : numpy.ndarray, shape (n,)
         The loss of the batch before its update; by epoch, the mean over the epoch's batches.
     accuracies : numpy.ndarray, shape (n,), or None
@@ -135,6 +136,9 @@ def range_test(
     if not start_rate < end_rate:
         raise ValueError(f"end_rate must be above start_rate, {start_rate}, got {end_rate}")
     steps = _checks.whole("steps", steps, at_least=2)
+    rates = np.geomspace(start_rate, end_rate, steps)
+    if not (np.diff(rates.astype(np.float32)) > 0).all():
+        raise ValueError(f"end_rate must leave room for {steps} different rates in float32, got {end_rate}")
     if by not in ("batch", "epoch"):
         raise ValueError(f"by must be 'batch' or 'epoch', got {by!r}")
     if metric not in ("loss", "accuracy"):
@@ -143,16 +147,24 @@ def range_test(
     batches_each = 1 if by == "batch" else max(1, len(x) // batch_size)
     order = batches(len(x), batch_size, steps * batches_each, seed).reshape(steps, batches_each, -1)
 
-    seen, stopped = [], None  # (loss, accuracy) for every rate
-    with _as_it_was(model, x), AppliedRates(model, capacity=len(order) * batches_each) as applied:
+    seen, stopped, updates = [], None, 0  # (rate, loss, accuracy) for every rate
+    # a training step of the reader's own may make several updates
+    with _as_it_was(model, x), AppliedRates(model, capacity=10 * steps * batches_each) as applied:
         with _rate_from_outside(optimizer) as rate:
-            for value, epoch in zip(np.geomspace(start_rate, end_rate, steps), order, strict=True):
+            for value, epoch in zip(rates, order, strict=True):
                 rate.assign(value)
-                seen.append(_train(model, x, y, epoch, metric))
-                if stopped := _verdict([loss for loss, _ in seen], recent=RECENT if by == "batch" else 1):
+                loss, accuracy = _train(model, x, y, epoch, metric)
+                received = applied.rates[updates:]
+                updates += len(received)
+                if len(received) == 0 and np.isfinite(loss):  # the scaling of the loss skipped the update
+                    continue
+                seen.append((received[0] if len(received) else np.float32(value), loss, accuracy))
+                if stopped := _verdict([loss for _, loss, _ in seen], recent=RECENT if by == "batch" else 1):
                     break
-    losses, accuracies = np.array(seen).T
-    rates = applied.rates[::batches_each]
+    if not seen:
+        raise ValueError("model must be updated by its training step, but its optimizer made no update")
+    rates, losses, accuracies = np.array(seen).T
+    rates = rates.astype(np.float32)
     if metric == "loss":
         return RangeTest(rates, losses, None, *steepest_fall(rates, losses), stopped)
     # the error rate falls where the accuracy rises
@@ -183,6 +195,11 @@ def steepest_fall(rates, losses) -> tuple[float | None, str]:
     reason : str
         In a few words.
 
+    Raises
+    ------
+    ValueError
+        If the two differ in length, or the rates are not positive and rising.
+
     Examples
     --------
     >>> rates = np.geomspace(1e-4, 1, 41)
@@ -193,6 +210,10 @@ def steepest_fall(rates, losses) -> tuple[float | None, str]:
     (None, 'the loss never falls by more than its noise')
     """
     rates, losses = np.asarray(rates, dtype=np.float64), np.asarray(losses, dtype=np.float64)
+    if rates.ndim != 1 or rates.shape != losses.shape:
+        raise ValueError(f"rates and losses must be equally long, got shapes {rates.shape} and {losses.shape}")
+    if not (np.diff(rates, prepend=0) > 0).all():
+        raise ValueError(f"rates must be positive and rising, got {rates}")
     n = int(np.append(np.isfinite(losses), False).argmin())
     if n < 7:
         return None, "the loss is known at fewer than seven rates"
@@ -234,9 +255,22 @@ def _as_it_was(model, x) -> Iterator[None]:
     try:
         yield
     finally:
-        model.reset_metrics()
-        for variable, value in kept:
-            variable.assign(value)
+        interrupt = _put_back(model, kept)
+    if interrupt:
+        raise interrupt
+
+
+def _put_back(model, kept) -> KeyboardInterrupt | None:
+    """Put every value back, and return the Ctrl-C that came meanwhile."""
+    interrupt = None
+    while True:
+        try:
+            model.reset_metrics()
+            for variable, value in kept:
+                variable.assign(value)
+            return interrupt
+        except KeyboardInterrupt as again:
+            interrupt = again
 
 
 @contextmanager

@@ -6,11 +6,10 @@ matrix, ``rates[step, lane]``.
 """
 
 import functools
-import json
+import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 
 import keras
 import numpy as np
@@ -19,6 +18,7 @@ import xarray as xr
 
 from lrlib import _checks
 from lrlib.datasets import Data
+from lrlib.recipe import Recipe, dense_layers, recipe_of
 from lrlib.schedules import Schedule
 
 SLICE_SECONDS = 0.5  # Ctrl-C works between slices
@@ -36,6 +36,7 @@ def sweep(
     steps: int,
     batch_size: int,
     schedule: Schedule | Callable[[int], float | Sequence[float]] | None = None,
+    progress: bool | None = None,
 ) -> xr.Dataset:
     r"""Train a Keras model with every learning rate and every seed, all of them at once.
 
@@ -52,7 +53,7 @@ def sweep(
     ----------
     model : keras.Sequential
         Compiled, and made of a ``keras.Input`` and ``Dense`` layers, in float32. The optimizer is ``SGD`` (momentum,
-        nesterov) or ``Adam``, the loss any of Keras's that is averaged over the batch.
+        nesterov) or ``Adam``, the loss any that is the mean of one number for each sample.
     data : Data
         What to train on, to choose by and to report on.
     learning_rates : sequence of float
@@ -66,6 +67,8 @@ def sweep(
     schedule : Schedule or callable, optional
         A factor for every step, so the learning rate is the peak of a schedule whose peak is 1. By default always 1.
         What it returns may also be a factor for each learning rate, so every rate can take a course of its own.
+    progress : bool, optional
+        Whether to print a progress bar. By default only in a terminal, not in a notebook.
 
     Returns
     -------
@@ -106,12 +109,13 @@ def sweep(
     >>> runs.failed.all("seed").values
     array([False, False,  True])
     """
-    recipe = _recipe(model)
+    recipe = recipe_of(model)
     if not isinstance(data, Data):
         raise TypeError(f"data must be an lrlib.datasets.Data, got {data!r}")
     learning_rates = _different("learning_rates", learning_rates, _checks.float32_rate)
     seeds = _different("seeds", seeds, functools.partial(_checks.whole, at_least=0))
     steps = _checks.whole("steps", steps, at_least=1)
+    progress = sys.stdout.isatty() if progress is None else _checks.flag("progress", progress)
     factors = _factors(schedule, steps, len(learning_rates))
     parts = {part: _fitting(recipe, data, part) for part in ("train", "validation", "test")}
     order = np.stack([batches(len(data.x_train), batch_size, steps, seed) for seed in seeds], axis=1)
@@ -127,7 +131,7 @@ def sweep(
         return values[..., : np.prod(shape)].reshape(*values.shape[:-1], *shape)
 
     with _graphs_as_written():
-        weights, *records = _train(recipe, *parts["train"], start, rates, order, seed_of_lane)
+        weights, *records = _train(recipe, *parts["train"], start, rates, order, seed_of_lane, progress)
         evaluated = {part: _evaluate(recipe, x, y, weights) for part, (x, y) in parts.items()}
     loss, applied, norm = map(by_rate_and_seed, records)
     dims, over_steps = ("learning_rate", "seed"), ("step", "learning_rate", "seed")
@@ -166,11 +170,11 @@ def initial_weights(model: keras.Sequential, seed: int) -> list[np.ndarray]:
     >>> [weights.tolist() for weights in initial_weights(model, seed=0)]
     [[[1.0], [1.0]], [0.0]]
     """
-    weights = []
-    for layer in _layers(model):
+    seed, weights = _checks.whole("seed", seed, at_least=0), []
+    for layer in dense_layers(model):
         initializers = [layer.kernel_initializer] + [layer.bias_initializer] * layer.use_bias
         for initializer, weight in zip(initializers, layer.weights, strict=True):
-            config = initializer.get_config()
+            config = getattr(initializer, "get_config", dict)()
             if "seed" in config:
                 own_seed = np.random.SeedSequence([seed, len(weights)]).generate_state(1)[0]
                 initializer = type(initializer).from_config({**config, "seed": int(own_seed)})
@@ -199,15 +203,18 @@ def batches(samples: int, batch_size: int, steps: int, seed: int) -> np.ndarray:
     Raises
     ------
     ValueError
-        If a batch is larger than all the samples, ``batch_size`` is not a positive integer or ``seed`` not an integer
-        of at least 0.
+        If a batch is larger than all the samples, a number is not a positive integer, or ``seed`` not an integer of at
+        least 0.
 
     Examples
     --------
     >>> batches(samples=4, batch_size=2, steps=2, seed=0).ravel()
     array([2, 1, 0, 3], dtype=int32)
     """
-    batch_size = _checks.whole("batch_size", batch_size, at_least=1)
+    samples, batch_size, steps = (
+        _checks.whole(name, value, at_least=1)
+        for name, value in (("samples", samples), ("batch_size", batch_size), ("steps", steps))
+    )
     if batch_size > samples:
         raise ValueError(f"batch_size must be at most {samples}, the number of samples, got {batch_size}")
     random = np.random.default_rng([_checks.whole("seed", seed, at_least=0), 2])
@@ -216,146 +223,8 @@ def batches(samples: int, batch_size: int, steps: int, seed: int) -> np.ndarray:
     return np.concatenate(epochs).reshape(-1, batch_size)[:steps].astype(np.int32)
 
 
-# What a compiled program depends on: equal recipes share one.
-
-
-@dataclass(frozen=True)
-class _Dense:
-    units: int
-    use_bias: bool
-    activation: Callable
-
-
-@dataclass(frozen=True)
-class _Loss:
-    key: tuple
-    of_samples: Callable = field(compare=False)  # (labels, outputs) -> losses, the last dimension averaged away
-    function: Callable = field(compare=False)
-
-    @property
-    def sparse(self) -> bool:
-        """Whether a label is one integer, the number of its class."""
-        return self.function is keras.losses.sparse_categorical_crossentropy
-
-    def of_best_constant(self, y) -> float:
-        if self.sparse:
-            shares = np.bincount(y) / len(y)
-            return float(-(shares * np.log(shares, where=shares > 0, out=np.zeros_like(shares))).sum())
-        if self.function is keras.losses.mean_squared_error:
-            return float(y.var(axis=0, dtype=np.float64).mean())
-        return np.nan
-
-
-@dataclass(frozen=True)
-class SGD:
-    """Keras's update with momentum, whose velocity holds the rates of the steps that made it."""
-
-    momentum: float
-    nesterov: bool
-
-    @property
-    def slots(self) -> int:
-        return int(self.momentum != 0)
-
-    def update(self, step, rate, gradient, weight, *slots):
-        change = -rate * gradient
-        if slots:
-            (velocity,) = slots
-            velocity = self.momentum * velocity + change
-            slots = (velocity,)
-            change = self.momentum * velocity + change if self.nesterov else velocity
-        return weight + change, *slots
-
-
-@dataclass(frozen=True)
-class Adam:
-    """Keras's update with the running means of the gradient and its square."""
-
-    beta_1: float
-    beta_2: float
-    epsilon: float
-    slots = 2
-
-    def update(self, step, rate, gradient, weight, mean, square):
-        count = tf.cast(step + 1, tf.float32)
-        rate = rate * tf.sqrt(1 - self.beta_2**count) / (1 - self.beta_1**count)
-        mean = mean + (gradient - mean) * (1 - self.beta_1)
-        square = square + (gradient * gradient - square) * (1 - self.beta_2)
-        return weight - rate * mean / (tf.sqrt(square) + self.epsilon), mean, square
-
-
-@dataclass(frozen=True)
-class _Recipe:
-    features: int
-    layers: tuple[_Dense, ...]
-    loss: _Loss
-    optimizer: SGD | Adam
-
-    @property
-    def outputs(self) -> int:
-        return self.layers[-1].units
-
-
-def _recipe(model) -> _Recipe:
-    layers = _layers(model)
-    if not getattr(model, "compiled", False) or model.optimizer is None:
-        raise ValueError(f"model must be compiled with an optimizer and a loss, got {model!r}")
-    kinds = tuple(_Dense(layer.units, layer.use_bias, layer.activation) for layer in layers)
-    return _Recipe(model.input_shape[-1], kinds, _loss(model), _optimizer(model.optimizer))
-
-
-def _layers(model) -> list:
-    if type(model) is not keras.Sequential:
-        raise TypeError(
-            f"model must be a keras.Sequential of Dense layers, others are not supported yet, got {model!r}"
-        )
-    if not model.built:
-        raise ValueError("model must know the shape of its input: begin it with keras.Input")
-    for layer in model.layers:
-        config = layer.get_config()
-        extras = [key for key in config if key.endswith(("_regularizer", "_constraint")) and config[key] is not None]
-        if type(layer) is not keras.layers.Dense or extras or len(layer.weights) != 1 + layer.use_bias:
-            what = f"{type(layer).__name__} with {extras[0]}" if extras else type(layer).__name__
-            raise ValueError(
-                f"model may have Dense layers only, others are not supported yet, got {what} {layer.name!r}"
-            )
-        if not layer.trainable or layer.compute_dtype != "float32":
-            raise ValueError(
-                f"model's layers must be trainable, in float32, got {layer.name!r} with {layer.compute_dtype}"
-            )
-    return model.layers
-
-
-def _loss(model) -> _Loss:
-    loss = model.loss
-    if loss is None or isinstance(loss, (dict, list, tuple)):
-        raise ValueError(f"model must be compiled with one loss, got {loss!r}")
-    loss = keras.losses.get(loss)
-    if not isinstance(loss, keras.losses.Loss):
-        return _Loss((loss,), loss, loss)
-    if loss.reduction not in ("sum_over_batch_size", "mean"):
-        raise ValueError(f"model's loss must be averaged over the batch, got reduction {loss.reduction!r}")
-    # two of Keras's own losses with the same settings are one; of another's we know only that it is itself
-    own = type(loss).__module__.startswith("keras.")
-    key = (type(loss), json.dumps(loss.get_config(), sort_keys=True)) if own else (loss,)
-    return _Loss(key, loss.call, getattr(loss, "fn", loss))
-
-
-def _optimizer(optimizer) -> SGD | Adam:
-    known = {keras.optimizers.SGD: SGD, keras.optimizers.Adam: Adam}.get(type(optimizer))
-    if known is None:
-        raise ValueError(f"optimizer must be SGD or Adam, others are not supported yet, got {type(optimizer).__name__}")
-    config = optimizer.get_config()
-    settings = {name: config.pop(name) for name in known.__dataclass_fields__}
-    # the moving average of the weights is off by default, and its two settings mean nothing then
-    ignored = ("name", "learning_rate", "ema_momentum", "ema_overwrite_frequency")
-    for name, value in config.items():
-        if name not in ignored and value not in (None, False):
-            raise ValueError(f"optimizer's {name} is not supported yet, got {value!r}")
-    return known(**settings)
-
-
 def _different(name: str, values, check) -> list:
+    values = np.asarray(values).tolist() if hasattr(values, "__array__") else values
     if isinstance(values, (str, bytes)) or not hasattr(values, "__iter__"):
         raise TypeError(f"{name} must be a sequence of numbers, got {values!r}")
     values = [check(f"{name}[{i}]", value) for i, value in enumerate(values)]
@@ -376,7 +245,7 @@ def _factors(schedule, steps: int, columns: int) -> np.ndarray:
 
 
 def _factors_at(step: int, value, columns: int) -> list[float]:
-    value = value.tolist() if isinstance(value, np.ndarray) else value
+    value = np.asarray(value).tolist() if hasattr(value, "__array__") else value
     if not isinstance(value, (list, tuple)):
         return [_checks.non_negative(f"schedule({step})", value)] * columns
     if len(value) != columns:
@@ -393,7 +262,7 @@ def _rates(factors, learning_rates) -> np.ndarray:
     return rates
 
 
-def _fitting(recipe: _Recipe, data: Data, part: str):
+def _fitting(recipe: Recipe, data: Data, part: str):
     """Return one part's samples and labels in the shapes that the program takes."""
     x, y = getattr(data, f"x_{part}"), getattr(data, f"y_{part}")
     if x.shape[1:] != (recipe.features,):
@@ -401,7 +270,8 @@ def _fitting(recipe: _Recipe, data: Data, part: str):
     if recipe.loss.sparse:
         if y.ndim > 1 or y.dtype != np.int32 or not (0 <= y.min() and y.max() < recipe.outputs):
             raise ValueError(
-                f"y_{part} must hold whole numbers from 0 to {recipe.outputs - 1}, the model's last output"
+                f"y_{part} must hold one integer from 0 to {recipe.outputs - 1}, the model's last output, for each "
+                f"sample, got {y.dtype} of shape {y.shape} from {y.min()} to {y.max()}"
             )
         return x, y
     y = y.reshape(len(y), -1).astype(np.float32)
@@ -423,7 +293,7 @@ def _plus_bias(x, bias):
 
 
 @functools.lru_cache(maxsize=64)
-def _program(recipe: _Recipe):
+def _program(recipe: Recipe):
     """Return the two compiled functions of a recipe: one trains for some steps, one evaluates."""
     optimizer, slots_each = recipe.optimizer, recipe.optimizer.slots
 
@@ -497,7 +367,7 @@ def _graphs_as_written():
         tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": False, **options})
 
 
-def _train(recipe: _Recipe, x, y, start, rates, order, seed_of_lane):
+def _train(recipe: Recipe, x, y, start, rates, order, seed_of_lane, progress: bool):
     """Return the weights at the end, then losses, applied rates and gradient norms as [step, lane]."""
     train, _ = _program(recipe)
     size = len(seed_of_lane)
@@ -505,7 +375,8 @@ def _train(recipe: _Recipe, x, y, start, rates, order, seed_of_lane):
     state += [tf.zeros_like(weight) for weight in state] * recipe.optimizer.slots
     x, y, seed_of_lane = tf.constant(x), tf.constant(y), tf.constant(seed_of_lane, tf.int32)
 
-    records, done, length = [], 0, 4
+    bar = keras.utils.Progbar(len(rates), unit_name="step") if progress else None
+    records, done, length = [], 0, 1
     while done < len(rates):
         now = slice(done, done + length)
         began = time.perf_counter()
@@ -514,11 +385,13 @@ def _train(recipe: _Recipe, x, y, start, rates, order, seed_of_lane):
         if done == 0 and not np.isfinite(records[0][0][0]).all():
             raise ValueError("the loss is NaN or infinite before the first update: look at the model and the data")
         done += len(rates[now])
+        if bar:
+            bar.update(done)
         length = max(1, int(SLICE_SECONDS / (time.perf_counter() - began) * len(rates[now])))
     return state[: len(start)], *(np.concatenate(kind) for kind in zip(*records, strict=True))
 
 
-def _evaluate(recipe: _Recipe, x, y, weights):
+def _evaluate(recipe: Recipe, x, y, weights):
     """Return loss and accuracy over all samples, each as [lane]."""
     _, evaluate = _program(recipe)
     pieces = [slice(i, i + EVALUATED_AT_ONCE) for i in range(0, len(x), EVALUATED_AT_ONCE)]

@@ -136,3 +136,11 @@ def test_arms_from_a_sweep_pair_by_seed():
 )
 def test_bad_arms_are_refused(a, b, fragment):
     refused(lambda: claim(a, b, "a beats b"), ValueError, fragment)
+
+
+def test_arms_of_a_sweep_are_over_its_seeds():
+    results = xr.DataArray(np.arange(25.0).reshape(5, 5), {"learning_rate": range(5), "seed": range(5)})
+    rates, level = results.sel(seed=0), results.mean("seed")
+    refused(lambda: claim(rates, rates + 1, "a"), ValueError, "a must have the dimension 'seed' alone", "learning_rate")
+    refused(lambda: claim(results.sel(learning_rate=0), results, "a"), ValueError, "b must have", "learning_rate, seed")
+    refused(lambda: claim(level[0], level[1], "a"), ValueError, "a must have the dimension 'seed' alone, got none")

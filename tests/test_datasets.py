@@ -190,6 +190,24 @@ def test_bad_data_is_refused(change, fragments):
     refused(lambda: Data(**{**GOOD, **change}), ValueError, *fragments)
 
 
+@pytest.mark.parametrize("bad", [None, "digits", [["a", "b"]] * 3, [[1], [2, 3], [4]], {"x": 1}, 1j * X, object()])
+def test_what_is_no_numbers_is_refused(bad):
+    refused(
+        lambda: Data(**{**GOOD, "x_train": bad}), TypeError, "x_train must be an array of numbers", type(bad).__name__
+    )
+    refused(lambda: Data(**{**GOOD, "y_test": bad}), TypeError, "y_test must be an array of numbers", "got")
+
+
+def test_numbers_in_lists_and_objects():
+    data = Data(**{**GOOD, "x_train": X.astype(object), "y_train": [True, False, True]})
+    assert data.x_train.tolist() == X.tolist()
+
+
+def test_integers_beyond_32_bits_are_refused():
+    change = {"y_train": [0, 1, 2**31]}
+    refused(lambda: Data(**{**GOOD, **change}), ValueError, "y_train must hold integers of 32 bits", "2147483648")
+
+
 def test_the_module_needs_scikit_learn_only_to_load():
     code = "import sys, lrlib.datasets; assert 'sklearn' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -188,6 +188,47 @@ def test_everything_is_as_it_was(optimizer, end):
     assert int(inside.iterations) == 12
 
 
+class InterruptedAtTheEnd(keras.Sequential):
+    calls = 0
+
+    def reset_metrics(self):
+        self.calls += 1
+        if self.calls in (21, 22):  # after the 20 steps
+            raise KeyboardInterrupt
+        super().reset_metrics()
+
+
+def test_ctrl_c_while_it_puts_back_what_was_there():
+    model = classifier(ADAM(0.25), InterruptedAtTheEnd)
+    model.optimizer.build(model.trainable_variables)
+    before = state(model)
+    with pytest.raises(KeyboardInterrupt):
+        run(model)
+    assert model.calls == 23
+    for one, other in zip(before, state(model), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_an_update_that_loss_scaling_skips_is_left_out():
+    model = one_weight(keras.optimizers.LossScaleOptimizer(SGD(), initial_scale=2.0**127))
+    result = range_test(model, 4 * ONES, ONES, batch_size=2, start_rate=1e-3, end_rate=0.1, steps=9)
+    # at first the scaled gradient, 4 times 2^127, is infinite in float32, and the optimizer halves the scale
+    assert 0 < len(result.rates) < 9 and len(result.rates) == len(result.losses)
+    asked = np.geomspace(1e-3, 0.1, 9)
+    np.testing.assert_allclose(result.rates, asked[-len(result.rates) :], rtol=1e-6)
+    np.testing.assert_allclose(-np.diff(result.losses), 16 * result.rates[:-1], atol=1e-5)
+
+
+class Twice(keras.Sequential):
+    def train_step(self, data):
+        return super().train_step(data) and super().train_step(data)
+
+
+def test_a_training_step_with_two_updates():
+    model = classifier(SGD(), Twice)
+    np.testing.assert_allclose(run(model, steps=9).rates, np.geomspace(1e-4, 10, 9), rtol=1e-6)
+
+
 def test_training_goes_on_as_if_there_had_been_no_test():
     paths = []
     for tested in (False, True):
@@ -295,6 +336,7 @@ GOOD = {"model": classifier(), "x": CANCER.x_train, "y": CANCER.y_train, "batch_
         ({"end_rate": 1e39}, ValueError, ["end_rate must be between", "float32", "1e+39"]),
         ({"end_rate": -1}, ValueError, ["end_rate must be positive"]),
         ({"end_rate": float("inf")}, ValueError, ["end_rate must be finite"]),
+        ({"start_rate": 0.1, "end_rate": 0.1 * (1 + 1e-7)}, ValueError, ["end_rate must leave room for"]),
         ({"start_rate": 10.0}, ValueError, ["end_rate must be above start_rate, 10.0, got 10.0"]),
         ({"steps": 1}, ValueError, ["steps must be at least 2"]),
         ({"by": "step"}, ValueError, ["by must be 'batch' or 'epoch', got 'step'"]),
@@ -305,3 +347,18 @@ GOOD = {"model": classifier(), "x": CANCER.x_train, "y": CANCER.y_train, "batch_
 )
 def test_bad_arguments_are_refused(change, error, fragments):
     refused(lambda: range_test(**{**GOOD, **change}), error, *fragments)
+
+
+@pytest.mark.parametrize(
+    ("rates", "losses", "fragment"),
+    [
+        ([1, 2, 3], [1, 2], "equally long, got shapes (3,) and (2,)"),
+        ([[1, 2]], [[1, 2]], "equally long"),
+        ([1, 3, 2], [1, 1, 1], "positive and rising"),
+        ([1, 2, 2], [1, 1, 1], "positive and rising"),
+        ([0, 1, 2], [1, 1, 1], "positive and rising"),
+        ([1, 2, np.nan], [1, 1, 1], "positive and rising"),
+    ],
+)
+def test_rates_that_do_not_rise_are_refused(rates, losses, fragment):
+    refused(lambda: steepest_fall(rates, losses), ValueError, fragment)

@@ -13,6 +13,7 @@ import pytest
 
 import lrlib.sweep as module
 from lrlib import ExponentialDecay, PiecewiseConstantDecay, datasets
+from lrlib.recipe import recipe_of
 from lrlib.sweep import batches, initial_weights, sweep
 from refusal import refused
 
@@ -48,21 +49,6 @@ def identical(one, other):
 
 
 # The updates
-
-
-@each_optimizer
-def test_an_update_is_keras_s_own_step_by_step(optimizer):
-    random = np.random.default_rng(0)
-    keras_optimizer = optimizer()
-    variable = keras.Variable(random.normal(size=(3, 4)).astype("float32"))
-    rule = module._optimizer(keras_optimizer)
-    state = [variable.numpy()[None], *[np.zeros((1, 3, 4), "float32")] * rule.slots]
-    for step in range(30):
-        rate, gradient = np.float32(random.uniform(0.01, 1)), random.normal(size=(3, 4)).astype("float32")
-        keras_optimizer.learning_rate = float(rate)
-        keras_optimizer.apply([gradient], [variable])
-        state = rule.update(step, rate, gradient[None], *state)
-        np.testing.assert_allclose(state[0][0], variable.numpy(), rtol=3e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -176,6 +162,68 @@ def test_tensorflow_s_graph_optimizer_is_as_it_was():
         assert tf.config.optimizer.get_experimental_options()["disable_meta_optimizer"] is off
 
 
+@pytest.mark.parametrize(("progress", "terminal"), [(True, False), (False, True), (None, True), (None, False)])
+def test_a_progress_bar_in_a_terminal_or_on_demand(progress, terminal, monkeypatch, capsys):
+    model, data = one_weight()
+    monkeypatch.setattr("sys.stdout.isatty", lambda: terminal)
+    run(model, data, batch_size=2, progress=progress)
+    printed = capsys.readouterr().out
+    assert ("6/6" in printed) == (terminal if progress is None else progress)
+    assert printed == "" or "6/6" in printed
+
+
+class Hundredfold(keras.losses.MeanSquaredError):
+    def call(self, y, outputs):
+        return 100 * super().call(y, outputs)
+
+
+class Focal(CROSS_ENTROPY):
+    def call(self, y, outputs):
+        return super().call(y, outputs) ** 2
+
+
+@pytest.mark.parametrize(("data", "loss"), [(DIABETES, Hundredfold()), (CANCER, Focal(from_logits=True))])
+def test_a_loss_of_the_reader_s_own_has_no_best_constant(data, loss):
+    model = model_for(data, loss=loss)
+    runs = run(model, data, [1e-4])
+    assert np.isnan(runs.constant_loss)
+    model.set_weights(initial_weights(model, 0))
+    chosen = batches(len(data.x_train), 16, 1, 0)[0]
+    np.testing.assert_allclose(runs.loss[0, 0, 0], loss(data.y_train[chosen], model(data.x_train[chosen])), rtol=1e-5)
+
+
+def test_a_function_that_has_changed_is_compiled_anew():
+    model, data = one_weight()
+    expected = run(model, data, batch_size=2).loss[0, 0, 0]
+    factor = 1.0
+
+    def loss(y, outputs):
+        return factor * keras.ops.mean(keras.ops.square(y - outputs), axis=-1)
+
+    model.compile("sgd", loss)
+    assert run(model, data, batch_size=2).loss[0, 0, 0] == expected
+    factor = 3.0
+    assert run(model, data, batch_size=2).loss[0, 0, 0] == 3 * expected
+
+    model = model_for(DIABETES, activation=lambda x: factor * x)
+    first = run(model, DIABETES).validation_loss
+    factor = 2.0
+    assert run(model, DIABETES).validation_loss != first
+
+
+def test_rates_and_seeds_of_an_earlier_sweep():
+    model, data = one_weight()
+    first = run(model, data, [0.1, 0.2], [3, 4], batch_size=2)
+    identical(first, run(model, data, first.learning_rate, first.seed.values, batch_size=2))
+
+
+def test_a_schedule_of_keras_s():
+    model, data = one_weight()
+    cosine = keras.optimizers.schedules.CosineDecay(1.0, 6)
+    applied = run(model, data, [0.5], batch_size=2, schedule=cosine).applied.values.ravel()
+    np.testing.assert_allclose(applied, [0.5 * float(cosine(step)) for step in range(6)], rtol=1e-6)
+
+
 # The lanes
 
 
@@ -251,7 +299,7 @@ def test_one_program_serves_any_number_of_lanes_steps_and_samples():
         model = model_for(data, keras.optimizers.SGD(rates[0], momentum=0.9), (units,))
         run(model, data, rates, seeds, steps, batch_size)
     assert module._program.cache_info().misses == 1
-    for function in module._program(module._recipe(model)):
+    for function in module._program(recipe_of(model)):
         assert isinstance(function, tf.types.experimental.ConcreteFunction)  # which is traced once and for all
     run(model_for(CANCER, keras.optimizers.SGD(momentum=0.8)), CANCER)
     assert module._program.cache_info().misses == 2
@@ -403,6 +451,7 @@ GOOD = {"model": model_for(CANCER), "data": CANCER, "learning_rates": [0.1], "se
         ({"seeds": [0.5]}, ValueError, ["seeds[0] must be an integer"]),
         ({"seeds": 3}, TypeError, ["seeds must be a sequence"]),
         ({"steps": 0}, ValueError, ["steps must be at least 1"]),
+        ({"progress": "yes"}, TypeError, ["progress must be True or False", "'yes'"]),
         ({"steps": 2.0}, ValueError, ["steps must be an integer"]),
         ({"batch_size": 0}, ValueError, ["batch_size must be at least 1"]),
         ({"batch_size": 344}, ValueError, ["batch_size must be at most 343", "344"]),
@@ -418,84 +467,16 @@ def test_bad_arguments_are_refused(change, error, fragments):
     refused(lambda: sweep(**{**GOOD, **change}), error, *fragments)
 
 
-def compiled(*layers, optimizer="sgd", loss="mse", features=10):
-    model = keras.Sequential([keras.Input((features,)), *layers])
-    model.compile(optimizer, loss)
-    return model
-
-
-def uncompiled():
-    return keras.Sequential([keras.Input((10,)), keras.layers.Dense(1)])
-
-
-def without_input():
-    model = keras.Sequential([keras.layers.Dense(1)])
-    model.compile("sgd", "mse")
-    return model
-
-
-def functional():
-    x = keras.Input((10,))
-    model = keras.Model(x, keras.layers.Dense(1)(x))
-    model.compile("sgd", "mse")
-    return model
-
-
-def frozen():
-    model = compiled(keras.layers.Dense(1))
-    model.layers[0].trainable = False
-    return model
-
-
-dense = keras.layers.Dense
-
-
-@pytest.mark.parametrize(
-    ("make", "error", "fragments"),
-    [
-        (uncompiled, ValueError, ["model must be compiled"]),
-        (without_input, ValueError, ["begin it with keras.Input"]),
-        (functional, TypeError, ["model must be a keras.Sequential of Dense layers", "not supported yet"]),
-        (lambda: "model", TypeError, ["model must be a keras.Sequential"]),
-        (frozen, ValueError, ["must be trainable"]),
-        (lambda: compiled(dense(3), keras.layers.Dropout(0.5), dense(1)), ValueError, ["Dense layers only", "Dropout"]),
-        (lambda: compiled(dense(1, kernel_regularizer="l2")), ValueError, ["Dense with kernel_regularizer"]),
-        (lambda: compiled(dense(1, bias_constraint="non_neg")), ValueError, ["Dense with bias_constraint"]),
-        (lambda: compiled(dense(1, dtype="float64")), ValueError, ["in float32", "float64"]),
-        (lambda: compiled(dense(1), optimizer="rmsprop"), ValueError, ["optimizer must be SGD or Adam", "RMSprop"]),
-        (lambda: compiled(dense(1), optimizer="adamw"), ValueError, ["optimizer must be SGD or Adam", "AdamW"]),
-        *(
-            (
-                lambda name=name, value=value: compiled(dense(1), optimizer=keras.optimizers.Adam(**{name: value})),
-                ValueError,
-                [f"optimizer's {name} is not supported yet, got {value}"],
-            )
-            for name, value in {
-                "amsgrad": True,
-                "weight_decay": 0.01,
-                "clipnorm": 1.0,
-                "global_clipnorm": 1.0,
-                "clipvalue": 1.0,
-                "use_ema": True,
-                "loss_scale_factor": 2.0,
-                "gradient_accumulation_steps": 2,
-            }.items()
-        ),
-        (lambda: compiled(dense(1), loss=None), ValueError, ["one loss"]),
-        (lambda: compiled(dense(1), loss=["mse"]), ValueError, ["one loss"]),
-        (lambda: compiled(dense(1), loss=keras.losses.MeanSquaredError("sum")), ValueError, ["averaged", "'sum'"]),
-        (lambda: compiled(dense(1), loss=lambda y, z: tf.reduce_mean(z - y)), ValueError, ["number for each sample"]),
-        (lambda: compiled(dense(2)), ValueError, ["y_train must have a number for each of the 2 outputs, got 1"]),
-        (lambda: compiled(dense(2), loss=CROSS_ENTROPY()), ValueError, ["y_train must hold whole numbers from 0 to 1"]),
-    ],
-)
-def test_models_that_the_sweep_does_not_know_are_refused(make, error, fragments):
-    refused(lambda: run(make(), DIABETES), error, *fragments)
+def test_labels_that_do_not_fit_the_outputs_are_refused():
+    two = model_for(DIABETES, outputs=2)
+    refused(lambda: run(two, DIABETES), ValueError, "y_train must have a number for each of the 2 outputs, got 1")
+    two = model_for(DIABETES, outputs=2, loss=CROSS_ENTROPY())
+    refused(lambda: run(two, DIABETES), ValueError, "y_train must hold one integer from 0 to 1", "float32")
 
 
 def test_labels_beyond_the_outputs_are_refused():
     data = dataclasses.replace(CANCER, y_test=np.full(len(CANCER.y_test), 2))
-    refused(lambda: run(model_for(CANCER), data), ValueError, "y_test must hold whole numbers from 0 to 1")
+    refused(lambda: run(model_for(CANCER), data), ValueError, "y_test must hold one integer from 0 to 1")
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])

@@ -69,8 +69,8 @@ MUTANTS = [
         "(factors * learning_rates)",
         "(factors[::-1] * learning_rates)",
     ),
-    Mutant("a sweep climbs", "sweep", 2, "change = -rate * gradient", "change = rate * gradient"),
-    Mutant("the velocity forgets", "sweep", 3, "velocity = self.momentum * velocity + change", "velocity = change"),
+    Mutant("a sweep climbs", "recipe", 2, "change = -rate * gradient", "change = rate * gradient"),
+    Mutant("the velocity forgets", "recipe", 3, "velocity = self.momentum * velocity + change", "velocity = change"),
     Mutant("a range test rises in equal steps", "range_test", 3, "np.geomspace(start", "np.linspace(start"),
     Mutant(
         "a range test keeps what it trained", "range_test", 3, "variable.assign(value)", "variable.assign(variable)"
