@@ -5,6 +5,7 @@ warning, so it fails the build. This engine and the style sheet and fonts in _st
 release, and are replaced together.
 """
 
+import atexit
 from functools import cache
 from html import escape
 from pathlib import Path
@@ -21,6 +22,7 @@ logger = logging.getLogger(__name__)
 @cache
 def engine():
     v8 = MiniRacer()
+    atexit.register(v8.close)  # left to itself it would wait, from Python 3.13 on, for a thread that has ended
     v8.eval(KATEX.read_text(encoding="utf8"))
     return v8
 
