@@ -253,13 +253,19 @@ def test_metadata_names_the_address():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf8"))
     assert project["urls"]["Repository"] == REPOSITORY
     assert citation["repository-code"] == REPOSITORY
-    assert project["version"] == citation["version"]
 
 
 def test_a_reader_is_told_the_address():
     readme = (ROOT / "README.md").read_text(encoding="utf8")
     assert f"git clone {REPOSITORY}" in readme
     assert f"https://{OWNER}.github.io/{NAME}" in readme
+
+
+def test_a_program_that_set_a_formula_ends():
+    """Its engine runs a thread, for which Python must not wait at the exit."""
+    code = "import sys; sys.path.append('_ext'); import site_maths; print(site_maths.render('x^2', True))"
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert run.returncode == 0 and "katex" in run.stdout
 
 
 # What the page of verdicts asks of the chapters.
