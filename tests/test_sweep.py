@@ -15,15 +15,9 @@ import lrlib.sweep as module
 from lrlib import ExponentialDecay, PiecewiseConstantDecay, datasets
 from lrlib.recipe import recipe_of
 from lrlib.sweep import batches, initial_weights, sweep
+from optimizers import OPTIMIZERS
 from refusal import refused
 
-OPTIMIZERS = {
-    "SGD": lambda rate=0.01: keras.optimizers.SGD(rate),
-    "momentum": lambda rate=0.01: keras.optimizers.SGD(rate, momentum=0.9),
-    "nesterov": lambda rate=0.01: keras.optimizers.SGD(rate, momentum=0.8, nesterov=True),
-    "Adam": lambda rate=0.01: keras.optimizers.Adam(rate),
-    "Adam, other settings": lambda rate=0.01: keras.optimizers.Adam(rate, beta_1=0.5, beta_2=0.9, epsilon=1e-3),
-}
 each_optimizer = pytest.mark.parametrize("optimizer", OPTIMIZERS.values(), ids=OPTIMIZERS)
 CROSS_ENTROPY = keras.losses.SparseCategoricalCrossentropy
 CANCER, DIABETES = datasets.breast_cancer(), datasets.diabetes()
