@@ -305,10 +305,7 @@ def _program(recipe: Recipe):
                 x = _plus_bias(x, next(weights))
             x = layer.activation(x)
         y = tf.broadcast_to(y, tf.shape(x)[:-1] if recipe.loss.sparse else tf.shape(x))
-        losses = recipe.loss.of_samples(y, x)
-        if losses.shape.rank != 2:
-            raise ValueError("model's loss must return one number for each sample, not their mean")
-        return losses, x
+        return recipe.loss.of_samples(y, x), x
 
     def step(t, x, y, state, rate):
         count = len(state) // (1 + slots_each)
