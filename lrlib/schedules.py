@@ -8,8 +8,9 @@ Steps count updates from 0. They may be fractions (a schedule in epochs is calle
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 
@@ -97,10 +98,11 @@ class Schedule(ABC):
             raise _too_large(self, step)
         return rate
 
-    def applied(self, steps: int) -> np.ndarray:
-        """Return the rates that a run of ``steps`` updates applies: those of steps 0 to ``steps - 1``.
+    def planned(self, steps: int) -> np.ndarray:
+        """Predict the rates of a run of ``steps`` updates: those of steps 0 to ``steps - 1``.
 
-        What the schedule would give at ``steps`` itself is not among them: no update uses it.
+        What the schedule would give at ``steps`` itself is not among them: no update uses it. What a run really
+        applied is on its record: ``trace.applied``, ``runs.applied``, ``AppliedRates(...).rates``.
 
         Parameters
         ----------
@@ -119,10 +121,12 @@ class Schedule(ABC):
 
         Examples
         --------
-        >>> ExponentialDecay(0.1, decay_steps=2, decay_rate=0.01).applied(3)
+        >>> ExponentialDecay(0.1, decay_steps=2, decay_rate=0.01).planned(3)
         array([0.1  , 0.01 , 0.001])
         """
         return self(np.arange(_checks.whole("steps", steps, at_least=1)))
+
+    applied = planned  # its name in 0.1
 
     def _repr_svg_(self) -> str | None:
         """Draw the schedule where a notebook shows it; without matplotlib its repr has to do."""
@@ -368,6 +372,62 @@ class InverseTimeDecay(_Staircase):
 
     def formula(self, step, xp=np):
         return self.initial_learning_rate / (1.0 + self.decay_rate * self._clock(step))
+
+
+@dataclass(frozen=True)
+class FunctionOfStep(Schedule):
+    """The schedule that :func:`as_schedule` makes of a function of the step.
+
+    Parameters
+    ----------
+    function : callable
+        Called with one step, an int where the step is whole, it returns the rate. It is called once for each step
+        that is asked for; where a tensor is asked for, it is called with the tensor.
+    """
+
+    function: Callable
+
+    def formula(self, step, xp=np):
+        if isinstance(step, np.ndarray):
+            return np.array([self.formula(float(each)) for each in step.flat]).reshape(step.shape)
+        if isinstance(step, float) and step.is_integer():
+            step = int(step)
+        return self.function(step)
+
+
+def as_schedule(schedule) -> Schedule:
+    """Return what was given as a schedule: one idea of what counts as one, wherever lrlib asks for it.
+
+    Parameters
+    ----------
+    schedule : Schedule, float or callable
+        A schedule, which is returned as it is; a number, the same rate at every step; or a function of the step.
+
+    Returns
+    -------
+    Schedule
+
+    Raises
+    ------
+    TypeError
+        If it is none of them.
+    ValueError
+        If it is a number that is negative, NaN or infinite.
+
+    Examples
+    --------
+    >>> as_schedule(0.1)
+    Constant(learning_rate=0.1)
+    >>> as_schedule(lambda step: 1 / (1 + step)).planned(4)
+    array([1.        , 0.5       , 0.33333333, 0.25      ])
+    """
+    if isinstance(schedule, Schedule):
+        return schedule
+    if isinstance(schedule, Real):
+        return Constant(_checks.non_negative("schedule", schedule))
+    if callable(schedule) and not isinstance(schedule, type):
+        return FunctionOfStep(schedule)
+    raise TypeError(f"schedule must be a schedule, a number or a function of the step, got {schedule!r}")
 
 
 def _set(schedule: Schedule, **fields) -> None:
