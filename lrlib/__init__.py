@@ -4,6 +4,8 @@
 ``lrlib.range_test``, scikit-learn by ``lrlib.datasets`` and the last two, matplotlib by ``lrlib.plot``.
 """
 
+import importlib
+
 from lrlib.descent import Trace, gradient_descent
 from lrlib.objectives import Quadratic, TwoWells
 from lrlib.schedules import (
@@ -29,3 +31,13 @@ __all__ = [
     "TwoWells",
     "gradient_descent",
 ]
+
+_NEED_TENSORFLOW = {"best_rate": "sweep", "range_test": "range_test", "sweep": "sweep"}
+
+
+def __getattr__(name: str):
+    """Import what needs TensorFlow when it is asked for."""
+    if name not in _NEED_TENSORFLOW:
+        raise AttributeError(f"module 'lrlib' has no attribute {name!r}")
+    module = importlib.import_module(f"lrlib.{_NEED_TENSORFLOW[name]}")
+    return getattr(module, name)

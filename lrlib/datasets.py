@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lrlib import _checks
+from lrlib.streams import stream
 
 HELD_OUT = 0.2  # the share of the samples in the validation part, and again in the test part
 
@@ -211,12 +212,12 @@ def with_label_noise(y, label_noise: float, seed: int) -> np.ndarray:
     Examples
     --------
     >>> with_label_noise([0, 1, 2, 3, 4, 5, 6, 7], label_noise=0.5, seed=0)
-    array([0, 7, 2, 7, 4, 5, 0, 0])
+    array([1, 1, 1, 3, 0, 5, 6, 7])
     """
     if not 0 <= _checks.finite("label_noise", label_noise) <= 1:
         raise ValueError(f"label_noise must be between 0 and 1, got {label_noise!r}")
     y = np.array(y)
-    random = np.random.default_rng([_checks.whole("seed", seed, at_least=0), 1])
+    random = stream(seed, "label noise")
     anew = random.permutation(len(y))[: round(label_noise * len(y))]
     y[anew] = random.choice(y, size=len(anew))
     return y
@@ -238,6 +239,47 @@ def samples(x_name: str, y_name: str, x, y) -> tuple[np.ndarray, np.ndarray]:
     return x, y
 
 
+def batches(samples: int, batch_size: int, steps: int, seed: int) -> np.ndarray:
+    """Return which samples a sweep takes at each step.
+
+    Every epoch goes through the samples once, in a new order. What is left over when a batch is no longer full is
+    left out of that epoch.
+
+    Parameters
+    ----------
+    samples, batch_size, steps : int
+        The number of samples, of those in a batch, and of batches.
+    seed : int
+        The sweep's seed.
+
+    Returns
+    -------
+    numpy.ndarray, shape (steps, batch_size), int32
+        The positions of the samples.
+
+    Raises
+    ------
+    ValueError
+        If a batch is larger than all the samples, a number is not a positive integer, or ``seed`` not an integer of at
+        least 0.
+
+    Examples
+    --------
+    >>> batches(samples=4, batch_size=2, steps=2, seed=0).ravel()
+    array([1, 2, 3, 0], dtype=int32)
+    """
+    samples, batch_size, steps = (
+        _checks.whole(name, value, at_least=1)
+        for name, value in (("samples", samples), ("batch_size", batch_size), ("steps", steps))
+    )
+    if batch_size > samples:
+        raise ValueError(f"batch_size must be at most {samples}, the number of samples, got {batch_size}")
+    random = stream(seed, "batches")
+    in_epoch = samples // batch_size
+    epochs = [random.permutation(samples)[: in_epoch * batch_size] for _ in range(-(-steps // in_epoch))]
+    return np.concatenate(epochs).reshape(-1, batch_size)[:steps].astype(np.int32)
+
+
 def _numbers(name: str, values) -> np.ndarray:
     try:
         array = np.asarray(values)
@@ -254,7 +296,7 @@ def _bundled(name: str, loader: str, scale: Callable, label_noise: float, seed: 
     from sklearn import datasets
 
     x, y = getattr(datasets, loader)(return_X_y=True)
-    order = np.random.default_rng(_checks.whole("seed", seed, at_least=0)).permutation(len(x))
+    order = stream(seed, "split").permutation(len(x))
     held_out = int(HELD_OUT * len(x))
     test, validation, train = np.split(order, [held_out, 2 * held_out])
 

@@ -12,9 +12,9 @@ import numpy as np
 import tensorflow as tf
 
 from lrlib import _checks
-from lrlib.datasets import samples
+from lrlib._modules import make_callable
+from lrlib.datasets import batches, samples
 from lrlib.keras import AppliedRates, updating_optimizer
-from lrlib.sweep import batches
 
 RISE = 4.0  # above so many times its lowest value, and above the first one, the loss has diverged
 RECENT = 5  # batches whose mean loss is judged so; single ones are too noisy
@@ -100,7 +100,7 @@ def range_test(
     metric : {"loss", "accuracy"}
         What the suggestion is made from. For the accuracy, the model must be compiled with ``metrics=["accuracy"]``.
     seed : int
-        The order of the samples, as in :func:`lrlib.sweep.batches`.
+        The order of the samples, as in :func:`lrlib.datasets.batches`.
 
     Returns
     -------
@@ -306,3 +306,6 @@ def _verdict(losses: list[float], recent: int) -> str | None:
         return "not finite"
     means = [np.mean(losses[max(0, i - recent) : i]) for i in range(1, len(losses) + 1)]
     return "diverged" if means[-1] > max(RISE * min(means), means[0]) else None
+
+
+make_callable(__name__, range_test)

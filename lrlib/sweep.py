@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import keras
 import numpy as np
@@ -17,9 +18,11 @@ import tensorflow as tf
 import xarray as xr
 
 from lrlib import _checks
-from lrlib.datasets import Data
+from lrlib._modules import make_callable
+from lrlib.datasets import Data, batches
 from lrlib.recipe import Recipe, dense_layers, recipe_of
 from lrlib.schedules import Schedule
+from lrlib.streams import stream
 
 SLICE_SECONDS = 0.5  # Ctrl-C works between slices
 LAST = 0.1  # the share of the steps that decides whether a lane has failed
@@ -46,8 +49,8 @@ def sweep(
 
     The model says what to train: layers, initializers, loss and optimizer with its settings, all but the learning rate.
     It is only read. A seed stands for the initial weights and the order of the samples, which are the same for every
-    learning rate (:func:`initial_weights`, :func:`batches`), so results pair by seed. Neither depends on ``steps``: a
-    longer sweep repeats a shorter one and goes on.
+    learning rate (:func:`initial_weights`, :func:`lrlib.datasets.batches`), so results pair by seed. Neither depends
+    on ``steps``: a longer sweep repeats a shorter one and goes on.
 
     Parameters
     ----------
@@ -149,6 +152,84 @@ def sweep(
     return xr.Dataset(results, coords, about).transpose(*dims, "step")
 
 
+@dataclass(frozen=True)
+class BestRate:
+    """The learning rate that a sweep chose; ``print(best)`` shows it in one line.
+
+    Attributes
+    ----------
+    learning_rate : float
+        The rate with the best mean over the seeds.
+    index : int
+        Its position: ``runs.isel(learning_rate=best.index)``.
+    low, high : float
+        The ends of the valley around it, in which every mean lies within 10 % of the best.
+    """
+
+    learning_rate: float
+    index: int
+    low: float
+    high: float
+
+    def __str__(self):
+        return f"best rate {self.learning_rate:.2g}, within 10 % from {self.low:.2g} to {self.high:.2g}"
+
+
+def best_rate(runs: xr.Dataset, measure: str = "validation_loss") -> BestRate:
+    """Choose the learning rate of a sweep, on data that nothing was trained on.
+
+    A run that failed counts as infinitely bad, so a rate under which one seed of eight failed is never chosen.
+
+    Parameters
+    ----------
+    runs : xarray.Dataset
+        What :func:`sweep` returned, or some of its seeds: ``runs.sel(seed=[0, 1, 2])``.
+    measure : str
+        What to choose by, one of the sweep's results for each rate and seed. A loss is best where it is lowest, an
+        accuracy where the share of errors is.
+
+    Returns
+    -------
+    BestRate
+        The rate, its position and the valley around it.
+
+    Raises
+    ------
+    ValueError
+        If there is no such measure; if the best rate is the lowest or the highest that was tried, so that a better one
+        may lie outside; if every rate has a run that failed.
+
+    Examples
+    --------
+    >>> from lrlib import datasets
+    >>> model = keras.Sequential([keras.Input((10,)), keras.layers.Dense(1)])
+    >>> model.compile(keras.optimizers.SGD(), "mse")
+    >>> runs = sweep(model, datasets.diabetes(), [0.001, 0.03, 10.0], seeds=[0, 1], steps=50, batch_size=32)
+    >>> best_rate(runs).learning_rate
+    0.03
+    """
+    if set(getattr(runs.get(measure), "dims", ())) != {"learning_rate", "seed"}:
+        raise ValueError(f"measure must be one of the results for each rate and seed, got {measure!r}")
+    asked, runs = runs.learning_rate.values.tolist(), runs.sortby("learning_rate")
+    values = 1 - runs[measure] if measure.endswith("accuracy") else runs[measure]
+    usable = np.isfinite(values) & ~runs.failed
+    means = values.where(usable, np.inf).transpose("learning_rate", "seed").values.mean(axis=1)
+    best, rates = int(means.argmin()), runs.learning_rate.values
+    if not np.isfinite(means[best]):
+        raise ValueError("learning_rates must have one under which no run failed, but each had a failed run")
+    if best in (0, len(rates) - 1):
+        raise ValueError(
+            f"learning_rates must go on beyond {rates[best]:g}, the best of them, since a better one may lie outside"
+        )
+    within = means <= means[best] + 0.1 * abs(means[best])
+    low, high = best, best
+    while low > 0 and within[low - 1]:
+        low -= 1
+    while high < len(rates) - 1 and within[high + 1]:
+        high += 1
+    return BestRate(float(rates[best]), asked.index(rates[best]), float(rates[low]), float(rates[high]))
+
+
 def initial_weights(model: keras.Sequential, seed: int) -> list[np.ndarray]:
     """Draw the weights that a sweep starts from, from the initializers of the model's layers.
 
@@ -176,51 +257,10 @@ def initial_weights(model: keras.Sequential, seed: int) -> list[np.ndarray]:
         for initializer, weight in zip(initializers, layer.weights, strict=True):
             config = getattr(initializer, "get_config", dict)()
             if "seed" in config:
-                own_seed = np.random.SeedSequence([seed, len(weights)]).generate_state(1)[0]
+                own_seed = stream(seed, f"initial weights {len(weights)}").integers(2**32)
                 initializer = type(initializer).from_config({**config, "seed": int(own_seed)})
             weights.append(keras.ops.convert_to_numpy(initializer(weight.shape, dtype="float32")))
     return weights
-
-
-def batches(samples: int, batch_size: int, steps: int, seed: int) -> np.ndarray:
-    """Return which samples a sweep takes at each step.
-
-    Every epoch goes through the samples once, in a new order. What is left over when a batch is no longer full is
-    left out of that epoch.
-
-    Parameters
-    ----------
-    samples, batch_size, steps : int
-        The number of samples, of those in a batch, and of batches.
-    seed : int
-        The sweep's seed.
-
-    Returns
-    -------
-    numpy.ndarray, shape (steps, batch_size), int32
-        The positions of the samples.
-
-    Raises
-    ------
-    ValueError
-        If a batch is larger than all the samples, a number is not a positive integer, or ``seed`` not an integer of at
-        least 0.
-
-    Examples
-    --------
-    >>> batches(samples=4, batch_size=2, steps=2, seed=0).ravel()
-    array([2, 1, 0, 3], dtype=int32)
-    """
-    samples, batch_size, steps = (
-        _checks.whole(name, value, at_least=1)
-        for name, value in (("samples", samples), ("batch_size", batch_size), ("steps", steps))
-    )
-    if batch_size > samples:
-        raise ValueError(f"batch_size must be at most {samples}, the number of samples, got {batch_size}")
-    random = np.random.default_rng([_checks.whole("seed", seed, at_least=0), 2])
-    in_epoch = samples // batch_size
-    epochs = [random.permutation(samples)[: in_epoch * batch_size] for _ in range(-(-steps // in_epoch))]
-    return np.concatenate(epochs).reshape(-1, batch_size)[:steps].astype(np.int32)
 
 
 def _different(name: str, values, check) -> list:
@@ -394,3 +434,6 @@ def _evaluate(recipe: Recipe, x, y, weights):
     pieces = [slice(i, i + EVALUATED_AT_ONCE) for i in range(0, len(x), EVALUATED_AT_ONCE)]
     sums = [evaluate(x[piece], y[piece], weights) for piece in pieces]
     return (sum(part.numpy().astype(np.float64) for part in kind) / len(x) for kind in zip(*sums, strict=True))
+
+
+make_callable(__name__, sweep)

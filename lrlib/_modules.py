@@ -1,0 +1,19 @@
+"""A module that can be called, for a function that has the name of its module."""
+
+import sys
+from collections.abc import Callable
+from types import ModuleType
+
+
+def make_callable(module: str, function: Callable) -> None:
+    """Make calling a module call its function, so that ``from lrlib import sweep`` and ``sweep(...)`` work.
+
+    Parameters
+    ----------
+    module : str
+        The module's ``__name__``.
+    function : callable
+        What a call of the module calls; its signature becomes the module's.
+    """
+    kind = type("CallableModule", (ModuleType,), {"__call__": staticmethod(function)})
+    sys.modules[module].__class__ = kind

@@ -1,0 +1,124 @@
+"""What only this book needs: verdicts on its 25 statements, the line on the applied rate, the count of claims."""
+
+import numpy as np
+
+from lrlib.claims import claims_made
+from lrlib.schedules import as_schedule
+
+KINDS = ("definition", "fact", "holds", "holds if", "does not hold")
+
+
+def verdict(statement: str, kind: str, sentence: str, figure: str = "") -> None:
+    """Show a verdict below a notebook's cell and leave its record in the output.
+
+    The book's page of verdicts is made from these records.
+
+    Parameters
+    ----------
+    statement : str
+        Which of the statements: ``"S1"`` to ``"S25"``.
+    kind : str
+        One of ``KINDS``.
+    sentence : str
+        What was found, in one sentence that can be understood alone.
+    figure : str
+        What was measured, in a few characters with their unit; empty where nothing was.
+
+    Raises
+    ------
+    ValueError
+        If there is no such statement or kind, or the sentence is empty.
+
+    Examples
+    --------
+    >>> verdict("S3", "true", "The update is as stated.")
+    Traceback (most recent call last):
+        ...
+    ValueError: kind must be one of definition, fact, holds, holds if, does not hold, got 'true'
+    """
+    if statement not in [f"S{number}" for number in range(1, 26)]:
+        raise ValueError(f"statement must be one of S1 to S25, got {statement!r}")
+    if kind not in KINDS:
+        raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}")
+    if not sentence.strip():
+        raise ValueError(f"sentence must say what was found, got {sentence!r}")
+    measured = f" ({figure})" if figure else ""
+    record = {"statement": statement, "kind": kind, "sentence": sentence, "figure": figure}
+    _display(
+        f"{statement} · {kind} · {sentence}{measured}",
+        f"**{statement}** · *{kind}* · {sentence}{measured}",
+        {"lrlib_verdict": record},
+    )
+
+
+def taught_is_applied(record, schedule=1.0) -> None:
+    """Assert that a run applied the rates that were taught, and say so in one line.
+
+    Parameters
+    ----------
+    record : Trace, xarray.Dataset or array_like of float
+        What recorded the applied rates: a run of ``gradient_descent``, the result of a ``sweep``, or the rates that
+        ``AppliedRates`` took down. NaN, where a run had ended, is left out.
+    schedule : Schedule, float or callable
+        What was taught. For a sweep it is the factor on every learning rate, by default 1 throughout, and may be a
+        function that returns a factor for each rate.
+
+    Raises
+    ------
+    AssertionError
+        If a rate differs from the one that was taught, rounded once to the arithmetic of the run.
+
+    Examples
+    --------
+    >>> from lrlib import Quadratic, gradient_descent
+    >>> taught_is_applied(gradient_descent(Quadratic(2.0), 1.0, 0.25, steps=3), 0.25)
+    applied = taught: 0.25, 3 updates
+    """
+    applied = getattr(record, "applied", record)
+    if hasattr(applied, "dims"):
+        applied = applied.transpose("step", "seed", "learning_rate")
+        steps, seeds, rates = applied.shape
+        taught = (_factors(schedule, steps, rates) * applied.learning_rate.values)[:, None, :]
+        run = f"{seeds * rates} runs, {steps} updates each"
+    else:
+        applied = np.asarray(applied)
+        taught = as_schedule(schedule).planned(len(applied))
+        run = f"{applied[0]:.4g}" + (f" to {applied[-1]:.4g}" if applied[-1] != applied[0] else "")
+        run += f", {len(applied)} updates"
+    applied, taught = np.asarray(applied), taught.astype(applied.dtype)
+    wrong = (applied != taught) & ~np.isnan(applied)
+    if wrong.any():
+        step = int(np.argwhere(wrong)[0][0])
+        was, meant = applied[wrong][0], np.broadcast_to(taught, applied.shape)[wrong][0]
+        raise AssertionError(f"at step {step} the rate {was:.9g} was applied, and {meant:.9g} was taught")
+    print(f"applied = taught: {run}")
+
+
+def _factors(schedule, steps: int, rates: int) -> np.ndarray:
+    """Return factors[step, learning rate], as a sweep makes them."""
+    if callable(schedule):
+        rows = [np.broadcast_to(schedule(step), rates) for step in range(steps)]
+        return np.array(rows, dtype=np.float64)
+    return np.full((steps, rates), float(schedule))
+
+
+def ledger() -> None:
+    """Show how many claims a chapter has made, and leave the record in the output.
+
+    The page of verdicts adds up these records. Luck alone passes a claim as often as its level says.
+
+    Examples
+    --------
+    >>> from lrlib.claims import claim
+    >>> shown = claim([0, 0, 0, 0, 0], [1, 2, 1, 2, 1], "zero is less")
+    """
+    claims = claims_made()
+    by_luck = round(sum(claim.level for claim in claims), 4)
+    text = f"{len(claims)} claims; luck alone would pass {by_luck:g} of them, were nothing there"
+    _display(text, text, {"lrlib_ledger": {"claims": len(claims), "expected_by_luck": by_luck}})
+
+
+def _display(plain: str, markdown: str, metadata: dict) -> None:
+    from IPython.display import display
+
+    display({"text/plain": plain, "text/markdown": markdown}, raw=True, metadata=metadata)

@@ -1,0 +1,79 @@
+"""Run every trial: ``python -m trials`` writes the outcomes, ``python -m trials --check`` compares them."""
+
+import argparse
+import importlib
+import json
+import platform
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+HERE = Path(__file__).parent
+OUTCOMES = HERE / "outcomes.json"
+PACKAGES = ("numpy", "keras", "tensorflow", "scikit-learn")
+
+
+def trials(only):
+    """Every trial of the modules beside this one, in the order of the statements."""
+    modules = [importlib.import_module(f"trials.{path.stem}") for path in sorted(HERE.glob("s[0-9]*.py"))]
+    found = [trial for module in modules for trial in module.TRIALS if not only or trial.statement in only]
+    return sorted(found, key=lambda trial: int(trial.statement[1:]))
+
+
+def tried(trial):
+    """Run one trial in all its settings and print a line for each."""
+    print(f"\n{trial.statement}: {trial.claim}", flush=True)
+    variations = []
+    for setting in trial.settings:
+        start = time.perf_counter()
+        held, figure = trial.holds(setting)
+        seconds = time.perf_counter() - start
+        print(f"  {'held    ' if held else 'did not '} {setting.name:<28} {figure}  ({seconds:.0f} s)", flush=True)
+        variations.append({"name": setting.name, "held": bool(held), "figure": figure})
+    return {"claim": trial.claim, "variations": variations}
+
+
+def changed(new, stored):
+    """The outcomes that are not the stored ones, as sentences."""
+    for statement, trial in new.items():
+        before = {v["name"]: v["held"] for v in stored.get(statement, {"variations": []})["variations"]}
+        for variation in trial["variations"]:
+            name, held = variation["name"], variation["held"]
+            if before.get(name) != held:
+                yield f"{statement}, {name}: stored {before.get(name)}, now {held} ({variation['figure']})"
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="python -m trials", description=__doc__)
+    parser.add_argument("statements", nargs="*", metavar="S5", help="only these statements; by default all")
+    parser.add_argument("--check", action="store_true", help="fail where an outcome has changed; write nothing")
+    options = parser.parse_args()
+
+    stored = json.loads(OUTCOMES.read_text(encoding="utf8")) if OUTCOMES.is_file() else {"outcomes": {}}
+    start = time.perf_counter()
+    new = {trial.statement: tried(trial) for trial in trials(options.statements)}
+    print(f"\n{len(new)} statements in {time.perf_counter() - start:.0f} s")
+    if options.check:
+        differences = [*changed(new, stored["outcomes"])]
+        sys.exit("\n".join(["Outcomes have changed:", *differences]) if differences else 0)
+    versions = {"python": platform.python_version(), **{name: installed(name) for name in PACKAGES}}
+    outcomes = {**stored["outcomes"], **new}
+    ordered = dict(sorted(outcomes.items(), key=lambda item: int(item[0][1:])))
+    text = json.dumps({"versions": versions, "outcomes": ordered}, indent=1, ensure_ascii=False)
+    OUTCOMES.write_text(text + "\n", encoding="utf8")
+
+
+def installed(package):
+    """The version of a package; TensorFlow's may be that of its build without CUDA."""
+    names = [package, f"{package}-cpu"] if package == "tensorflow" else [package]
+    for name in names:
+        try:
+            return version(name)
+        except ImportError:
+            continue
+    return None
+
+
+if __name__ == "__main__":
+    main()
