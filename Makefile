@@ -3,6 +3,7 @@
 # make lab     work in JupyterLab           make pins       renew requirements.txt
 # make clean   remove what was built        make mutants    do the tests bite?
 # make exercises  write the chapters without solutions, for teachers
+# make trials  try every verdict beyond its chapter's setting
 # make links   ask whether other sites' pages are still there
 
 VENV ?= .venv
@@ -13,7 +14,7 @@ PORT ?= 8000
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,$(shell $(p) -c '$(FITS)' 2>/dev/null && echo $(p))))
 
-.PHONY: book serve lab test test-other-processor mutants links notebooks exercises pins clean
+.PHONY: book serve lab test test-other-processor mutants trials trials-check links notebooks exercises pins clean
 
 book: $(VENV)/installed
 	@$(PY) tools/book.py
@@ -33,6 +34,12 @@ test-other-processor: $(VENV)/installed
 
 mutants: $(VENV)/installed
 	@$(PY) tools/mutants.py
+
+trials: $(VENV)/installed
+	@$(PY) -m trials
+
+trials-check: $(VENV)/installed
+	@$(PY) -m trials --check
 
 links: $(VENV)/installed
 	JUPYTER_PREFER_ENV_PATH=1 $(VENV)/bin/jupyter-book build . --builder linkcheck

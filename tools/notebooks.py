@@ -1,8 +1,9 @@
-"""Run every chapter again, in place, and write it so that a diff shows what changed and no more.
+"""Run chapters again, in place, and write them so that a diff shows what changed and no more.
 
-With --check nothing is run or written: it fails where a chapter is not in this form.
+Without names it runs all of them. With --check nothing is run or written: it fails where a chapter is not in this form.
 """
 
+import argparse
 import os
 import sys
 from pathlib import Path
@@ -30,11 +31,15 @@ def normalised(notebook):
     return nbformat.writes(notebook) + "\n"
 
 
-def main(check):
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("chapters", nargs="*", type=Path, default=sorted(CHAPTERS.glob("*.ipynb")))
+    parser.add_argument("--check", action="store_true", help="run and write nothing")
+    options = parser.parse_args()
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"  # `python3` is this environment's kernel
-    for path in sorted(CHAPTERS.glob("*.ipynb")):
+    for path in options.chapters:
         notebook = nbformat.read(path, as_version=4)
-        if check:
+        if options.check:
             if path.read_text(encoding="utf8") != normalised(notebook):
                 sys.exit(f"{path.name} is not as `make notebooks` writes it")
             continue
@@ -51,6 +56,4 @@ def main(check):
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] not in ([], ["--check"]):
-        sys.exit(f"usage: notebooks.py [--check], got {' '.join(sys.argv[1:])}")
-    main(check="--check" in sys.argv[1:])
+    main()
