@@ -1,9 +1,11 @@
 """The pictures draw the numbers they are given, and the same bytes at every run."""
 
-import math
+import itertools
 
+import matplotlib as mpl
 import numpy as np
 import pytest
+import xarray as xr
 
 from lrlib import (
     Constant,
@@ -68,16 +70,27 @@ def test_a_label_for_each_schedule_or_none():
         plot.schedules(Constant(1), Constant(2), labels=["only one"])
 
 
+def legend(figure):
+    return [text.get_text() for text in figure.legends[0].get_texts()]
+
+
 def test_under_the_loss_stands_the_applied_rate():
     runs = {"slow": SLOW, "falling": FALLING}
-    above, below = plot.loss_and_rate(runs).axes
+    figure = plot.loss_and_rate(runs)
+    above, below = figure.axes
     for upper, lower, trace in zip(above.lines, below.lines, runs.values(), strict=True):
         assert np.array_equal(drawn(upper), [np.arange(11), trace.losses])
         assert np.array_equal(drawn(lower), [trace.steps, trace.applied])
         assert lower.get_drawstyle() == "steps-post"
         assert upper.get_color() == lower.get_color()
     assert above.get_yscale() == "log" and below.get_ylim()[0] == 0
-    assert [text.get_text() for text in above.get_legend().get_texts()] == list(runs)
+    assert legend(figure) == list(runs)
+
+
+def test_a_panel_of_constant_rates_would_say_nothing():
+    figure = plot.loss_and_rate({"slow": SLOW, "right, 0.9": FAST})
+    assert len(figure.axes) == 1 and legend(figure) == ["slow (0.1)", "right, 0.9"]
+    assert figure.axes[0].lines[1].get_color() == plot.COLOUR["right"]
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -89,11 +102,21 @@ def test_a_run_in_either_dtype_is_drawn_whole(dtype):
     assert drawn(line)[0].tolist() == trace.parameters.tolist()
 
 
-def test_losses_that_no_logarithm_has_are_left_out():
+def test_losses_that_no_logarithm_has_are_drawn_and_the_axis_says_so():
     arrived = gradient_descent(PARABOLA, 5.0, 0.5, 3)  # at the minimum after one step
-    away, home = plot.loss_and_rate({"away": AWAY, "arrived": arrived}).axes[0].lines
-    assert drawn(home)[1].tolist() == [36.0]
+    below_zero = gradient_descent(TwoWells(), -1.1, 0.001, 50)
+    for trace in (arrived, below_zero):
+        axes = plot.loss_and_rate({"run": trace}).axes[0]
+        assert drawn(axes.lines[0])[1].tolist() == trace.losses.tolist()
+        assert axes.get_yscale() == "symlog" and "linear below" in axes.get_ylabel()
+    assert plot.loss_and_rate({"run": SLOW}).axes[0].get_ylabel() == "loss"
+
+
+def test_a_runaway_run_does_not_squash_the_loss_of_the_others():
+    away, slow = (axes := plot.loss_and_rate({"away": AWAY, "slow": SLOW}).axes[0]).lines
     assert np.isfinite(drawn(away)[1]).all() and len(drawn(away)[1]) < len(AWAY.losses)
+    assert axes.get_ylim()[1] == pytest.approx(36e3)
+    assert drawn(slow)[1].tolist() == SLOW.losses.tolist()
 
 
 def test_path_draws_the_points_of_each_run_on_the_curve():
@@ -108,9 +131,55 @@ def test_path_draws_the_points_of_each_run_on_the_curve():
 
 
 def test_path_shows_a_run_that_flies_away_without_flattening_the_curve():
-    figure = plot.path(TwoWells(), {"away": gradient_descent(TwoWells(), 3.5, 9.0, 2000), "one": SLOW})
-    low, high = figure.axes[0].get_xlim()
-    assert math.isfinite(low) and math.isfinite(high) and high - low < 1000
+    figure = plot.path(PARABOLA, {"slow": SLOW, "away": AWAY})
+    for axes in figure.axes:
+        assert axes.get_ylim()[1] <= 1.5 * 36 and axes.get_xlim()[1] - axes.get_xlim()[0] < 25
+    assert [text.get_text() for text in figure.axes[1].texts] == ["out of the picture\nafter step 0"]
+    assert not figure.axes[0].texts
+
+
+BOWL = Quadratic([1.0, 8.0])
+IN_THE_BOWL = {
+    "too small, 0.02": gradient_descent(BOWL, [4.0, 1.0], 0.02, 12),
+    "failed, 0.3": gradient_descent(BOWL, [4.0, 1.0], 0.3, 200),
+}
+
+
+def test_contours_draws_the_paths_on_the_map():
+    figure = plot.contours(BOWL, IN_THE_BOWL)
+    for axes, (name, trace) in zip(figure.axes, IN_THE_BOWL.items(), strict=True):
+        run = axes.lines[1]
+        assert np.allclose(drawn(axes.lines[0]), 0, atol=0.1), "the lowest point"
+        assert run.get_color() == plot.colour(name)
+        assert np.array_equal(drawn(run), trace.parameters.T)
+        assert max(map(abs, axes.get_xlim() + axes.get_ylim())) < 10
+        assert axes.collections, "the contours"
+    assert [axes.get_title() for axes in figure.axes] == ["too small, 0.02", "failed, 0.3\nleaves after step 1"]
+
+
+def test_contours_together_or_each_on_a_map_of_its_own():
+    figure = plot.contours(BOWL, IN_THE_BOWL, together=True)
+    assert len(figure.axes) == 1 and legend(figure) == list(IN_THE_BOWL)
+    turned = dict(zip(IN_THE_BOWL, (BOWL, Quadratic([8.0, 1.0])), strict=True))
+    assert len(plot.contours(turned, IN_THE_BOWL).axes) == 2
+    with pytest.raises(ValueError, match="together must be False"):
+        plot.contours(turned, IN_THE_BOWL, together=True)
+    with pytest.raises(ValueError, match="objective must be one, or one for each"):
+        plot.contours({"other": BOWL}, IN_THE_BOWL)
+
+
+def test_contours_has_the_first_parameter_across():
+    bowl = Quadratic([1.0, 100.0], [2.0, 0.0])
+    axes = plot.contours(bowl, {"run": gradient_descent(bowl, [4.0, 1.0], 0.015, 9)}).axes[0]
+    assert np.allclose(drawn(axes.lines[0]), [[2], [0]], atol=0.1)
+
+
+@pytest.mark.parametrize("draw", [plot.path, plot.contours])
+def test_a_run_with_the_wrong_number_of_parameters_is_refused(draw):
+    with pytest.raises(ValueError, match=r"traces\['odd'\] has the shape"):
+        draw(BOWL, {"odd": gradient_descent(Quadratic([1.0, 1.0, 1.0]), [1.0, 1.0, 1.0], 0.1, 2)})
+    with pytest.raises(ValueError, match="at least one run"):
+        draw(BOWL, {})
 
 
 def test_a_band_is_the_mean_in_the_range_of_the_seeds():
@@ -121,6 +190,165 @@ def test_a_band_is_the_mean_in_the_range_of_the_seeds():
     assert line.get_label() == "runs" and line.get_marker() == "o"
     low, high = area.get_paths()[0].get_extents().get_points()
     assert low.tolist() == [1, 0] and high.tolist() == [2, 5]
+
+
+GRID, SEEDS, STEPS = [0.01, 0.1, 0.2, 1.0, 10.0], 4, 30
+
+
+def swept():
+    """A sweep's result: a U, whose last rate failed with three of four seeds and last but one with one."""
+    loss = np.outer([1.0, 0.105, 0.1, 0.5, 0.7], [0.9, 1.0, 1.0, 1.1])
+    failed = np.zeros((5, SEEDS), bool)
+    failed[4, :3], loss[4, :3] = True, np.nan
+    failed[3, 0] = True
+    losses = loss[..., None] * np.linspace(2, 1, STEPS)
+    applied = np.broadcast_to(np.array(GRID)[:, None, None], losses.shape)
+    dims = ("learning_rate", "seed", "step")
+    return xr.Dataset(
+        {
+            "validation_loss": (dims[:2], loss),
+            "failed": (dims[:2], failed),
+            "loss": (dims, losses),
+            "applied": (dims, applied),
+        },
+        {"learning_rate": GRID, "seed": range(SEEDS), "step": range(STEPS)},
+    )
+
+
+def test_what_a_rate_is_among_those_of_a_sweep():
+    assert plot.meanings(swept()) == ["too small", "right", "right", "too large", "failed"]
+
+
+def test_no_meaning_without_a_rate_that_works():
+    runs = swept()
+    runs["failed"][:] = True
+    with pytest.raises(ValueError, match="got none in validation_loss"):
+        plot.meanings(runs)
+
+
+def test_the_u_and_its_curves_have_one_colour_for_one_rate():
+    runs = swept()
+    axes = plot.u_shape(runs, rates=[0.01, 0.2, 1.0]).axes[0]
+    points = {line.get_xdata()[0]: line for line in axes.lines if line.get_marker() == "o" and len(line.get_xdata())}
+    crosses = {line.get_xdata()[0] for line in axes.lines if line.get_marker() == "x" and len(line.get_xdata())}
+    assert set(points) == set(GRID) and crosses == {1.0, 10.0}
+    assert points[0.1].get_ydata()[0] == pytest.approx(0.105)
+    assert points[1.0].get_ydata()[0] == pytest.approx(0.5 * 3.1 / 3), "of the runs that did not fail"
+    figure = plot.curves(runs, [0.01, 0.2, 1.0])
+    assert legend(figure) == ["too small, 0.01", "right, 0.2", "too large, 1"]
+    for line, rate in zip(figure.axes[0].lines, [0.01, 0.2, 1.0], strict=True):
+        assert line.get_color() == points[rate].get_color()
+        losses = runs.loss.sel(learning_rate=rate).mean("seed").values.reshape(3, 10).mean(axis=1)
+        np.testing.assert_allclose(drawn(line), [[4.5, 14.5, 24.5], losses])
+
+
+def test_two_rates_of_one_meaning_are_told_apart():
+    dark, light = (line.get_color() for line in plot.curves(swept(), [0.1, 0.2]).axes[0].lines)
+    assert dark == plot.COLOUR["right"] and light != dark
+    marks = plot.u_shape(swept(), rates=[0.1, 0.2]).axes[0].lines
+    assert [line.get_color() for line in marks if line.get_markersize() == 9] == [dark, light]
+
+
+def test_a_rate_that_was_not_tried_is_refused():
+    for draw in (lambda: plot.u_shape(swept(), rates=[0.5]), lambda: plot.curves(swept(), [0.5])):
+        with pytest.raises(ValueError, match="rates must be of the sweep, whose nearest is 0.2, got 0.5"):
+            draw()
+
+
+def test_runs_by_their_names_over_the_rates_that_they_applied():
+    constant, falling = swept().isel(learning_rate=1), swept().isel(learning_rate=1)
+    falling["applied"] = falling.applied * xr.DataArray(np.linspace(1, 0, STEPS), dims="step")
+    figure = plot.curves({"constant": constant, "linear": falling}, scale="linear")
+    above, below = figure.axes
+    assert [line.get_color() for line in above.lines] == [plot.COLOUR["constant"], plot.COLOUR["linear"]]
+    assert drawn(below.lines[1])[1].tolist() == falling.applied[0].values.tolist()
+    with pytest.raises(ValueError, match=r"runs\['all'\] must have one learning rate, got 5"):
+        plot.curves({"all": swept()})
+
+
+def test_compare_draws_every_seed_and_counts_the_failed():
+    figure = plot.compare({"constant": [1.0, 3.0], "late": [1.0, np.inf, 2.0]}, "test loss", reference="constant")
+    (axes,) = figure.axes
+    dots, mean, others, level = axes.lines
+    assert drawn(dots)[0].tolist() == [1, 3] and drawn(mean)[0].tolist() == [2] and drawn(others)[0].tolist() == [1, 2]
+    assert set(drawn(level)[0]) == {2}
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["constant", "late\n1 of 3 failed"]
+    with pytest.raises(ValueError, match="reference must be one of"):
+        plot.compare({"late": [1.0]}, "loss", reference="constant")
+
+
+# The palette
+
+
+def linear(colour):
+    """The light of a colour, which adds."""
+    values = np.asarray(mpl.colors.to_rgb(colour))
+    return np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
+
+
+# What dichromats see, from linear light: Machado, Oliveira and Fernandes (2009), at full severity.
+EYES = {
+    "all three cones": np.eye(3),
+    "protanope": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "deuteranope": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+    "tritanope": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+}
+
+
+def in_the_dark(colour):
+    """What `_static/book.css` makes of it: invert(0.9) hue-rotate(180deg)."""
+    turn = [[-0.574, 1.43, 0.144], [0.426, 0.43, 0.144], [0.426, 1.43, -0.856]]
+    return np.clip(turn @ (0.9 - 0.8 * np.asarray(mpl.colors.to_rgb(colour))), 0, 1)
+
+
+def lab(light):
+    xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]) @ light
+    x, y, z = np.cbrt(np.clip(xyz / [0.9505, 1, 1.089], 0.008856, None))
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+def contrast(one, other):
+    darker, lighter = sorted(linear(colour) @ [0.2126, 0.7152, 0.0722] for colour in (one, other))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+@pytest.mark.parametrize("eyes", EYES)
+@pytest.mark.parametrize("family", [slice(0, 4), slice(4, 10)], ids=["sizes", "shapes"])
+@pytest.mark.parametrize("theme", [mpl.colors.to_rgb, in_the_dark], ids=["light", "dark"])
+def test_what_is_drawn_together_can_be_told_apart(eyes, family, theme):
+    seen = {name: lab(EYES[eyes] @ linear(theme(plot.COLOUR[name]))) for name in list(plot.COLOUR)[family]}
+    near = {pair: np.linalg.norm(seen[pair[0]] - seen[pair[1]]) for pair in itertools.combinations(seen, 2)}
+    assert min(near.values()) > 12, min(near, key=near.get)
+
+
+def test_all_colours_stand_out_from_the_page():
+    for colour in [*plot.COLOUR.values(), plot.INK]:
+        assert contrast(colour, "white") > 2.8
+        assert contrast(in_the_dark(colour), "#121212") > 4
+
+
+def test_a_name_begins_with_its_meaning():
+    assert plot.colour("late") == plot.colour("late: the last fifth") == plot.COLOUR["late"]
+    assert plot.colour("lately") is plot.colour("Adam") is None
+
+
+def test_figures_fit_a_phone_and_are_transparent():
+    runs = swept()
+    for figure in (
+        plot.schedules(Constant(0.1)),
+        plot.loss_and_rate({"falling": FALLING}),
+        plot.path(PARABOLA, {"slow": SLOW, "fast": FAST}),
+        plot.contours(BOWL, IN_THE_BOWL),
+        plot.u_shape(runs),
+        plot.curves(runs, [0.1]),
+        plot.compare({"late": [1.0, 2.0]}, "loss"),
+    ):
+        assert figure.get_size_inches()[0] == 4.4 and figure.get_facecolor()[3] == 0
+        assert all(axes.get_facecolor()[3] == 0 for axes in figure.axes)
+        svg = plot.to_svg(figure)
+        assert 'width="316.8pt"' in svg, "440 pixels, and nothing cut off"
+    with pytest.raises(ValueError, match="columns must be 1 or 2, got 3"):
+        plot.figure_of(columns=3)
 
 
 def test_figures_are_the_same_bytes_every_time():
@@ -135,17 +363,13 @@ def test_figures_are_the_same_bytes_every_time():
 
 
 def test_use_style_outside_a_notebook():
-    import matplotlib as mpl
-
     with mpl.rc_context():
         plot.use_style()
         assert mpl.rcParams["svg.hashsalt"] == "lrlib"
-        assert mpl.rcParams["axes.prop_cycle"].by_key()["color"] == list(plot.COLOURS)
+        assert mpl.rcParams["axes.prop_cycle"].by_key()["color"] == list(plot.PLAIN)
 
 
 def test_drawing_leaves_the_readers_own_style_alone():
-    import matplotlib as mpl
-
     before = dict(mpl.rcParams)
     plot.to_svg(plot.loss_and_rate({"slow": SLOW}))
     assert dict(mpl.rcParams) == before
