@@ -13,7 +13,7 @@ from jupyter_cache import get_cache
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
-from lrlib.claims import KINDS
+from lrlib.book import KINDS
 
 logger = logging.getLogger(__name__)
 
