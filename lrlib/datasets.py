@@ -223,6 +223,65 @@ def with_label_noise(y, label_noise: float, seed: int) -> np.ndarray:
     return y
 
 
+def as_data(data) -> Data:
+    """Return what was given as data in three parts: one idea of what counts as data, wherever lrlib asks for it.
+
+    Parameters
+    ----------
+    data : Data or pair
+        ``Data``, which is returned as it is, or a pair ``(x, y)`` of samples and labels. A pair is shuffled and split
+        as the bundled sets are, a fifth each for validation and test; nothing is scaled. Labels that are integers
+        from 0 upwards, one for each sample, count as classes.
+
+    Returns
+    -------
+    Data
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is neither; if a pair has fewer than five samples; as for ``Data``.
+
+    Examples
+    --------
+    >>> as_data((np.ones((10, 3)), np.arange(10) % 2))
+    <Data '(x, y)': 6 + 2 + 2 samples of shape (3,), 2 classes>
+    """
+    if isinstance(data, Data):
+        return data
+    x, y = training_part(data)
+    if len(x) < 1 / HELD_OUT:
+        raise ValueError(f"data must have at least {1 / HELD_OUT:g} samples to be split in three, got {len(x)}")
+    train, validation, test = _split(len(x), seed=0)
+    of_classes = y.ndim == 1 and y.dtype.kind == "i" and y.min() >= 0 and y.max() > 0
+    classes = int(y.max()) + 1 if of_classes else None
+    return Data("(x, y)", x[train], y[train], x[validation], y[validation], x[test], y[test], classes)
+
+
+def training_part(data) -> tuple[np.ndarray, np.ndarray]:
+    """Return the samples and labels to train on: the training part of ``Data``, or all of a pair ``(x, y)``.
+
+    Parameters
+    ----------
+    data : Data or pair
+
+    Returns
+    -------
+    x, y : numpy.ndarray
+        In the types that ``Data`` keeps.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is neither; as for ``Data``.
+    """
+    if isinstance(data, Data):
+        return data.x_train, data.y_train
+    if not isinstance(data, (tuple, list)) or len(data) != 2:
+        raise TypeError(f"data must be an lrlib.datasets.Data or a pair (x, y), got {type(data).__name__}")
+    return samples("x", "y", *data)
+
+
 def samples(x_name: str, y_name: str, x, y) -> tuple[np.ndarray, np.ndarray]:
     """Return samples and labels as arrays for training, or raise an error that names them."""
     x, y = _numbers(x_name, x).astype(np.float32), _numbers(y_name, y)
@@ -296,15 +355,20 @@ def _bundled(name: str, loader: str, scale: Callable, label_noise: float, seed: 
     from sklearn import datasets
 
     x, y = getattr(datasets, loader)(return_X_y=True)
-    order = stream(seed, "split").permutation(len(x))
-    held_out = int(HELD_OUT * len(x))
-    test, validation, train = np.split(order, [held_out, 2 * held_out])
-
+    train, validation, test = _split(len(x), seed)
     x = scale(x, x[train])
     if classes is None:
         y = scale(y, y[train])
     y_train = with_label_noise(y[train], label_noise, seed)
     return Data(name, x[train], y_train, x[validation], y[validation], x[test], y[test], classes)
+
+
+def _split(samples: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the positions of the samples of the training, the validation and the test part."""
+    order = stream(seed, "split").permutation(samples)
+    held_out = int(HELD_OUT * samples)
+    test, validation, train = np.split(order, [held_out, 2 * held_out])
+    return train, validation, test
 
 
 def _to_one(values, train):

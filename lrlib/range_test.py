@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from lrlib import _checks
 from lrlib._modules import make_callable
-from lrlib.datasets import batches, samples
+from lrlib.datasets import batches, training_part
 from lrlib.keras import AppliedRates, updating_optimizer
 
 RISE = 4.0  # above so many times its lowest value, and above the first one, the loss has diverged
@@ -60,9 +60,8 @@ class RangeTest:
 
 def range_test(
     model: keras.Model,
-    x,
-    y,
-    *,
+    data,
+    *old_form,
     batch_size: int,
     start_rate: float = 1e-7,
     end_rate: float = 10.0,
@@ -84,10 +83,8 @@ def range_test(
     ----------
     model : keras.Model
         A compiled model. What its optimizer has for a learning rate plays no part.
-    x : array_like, shape (samples, ...)
-        What to train on.
-    y : array_like, shape (samples,) or (samples, outputs)
-        Its labels.
+    data : Data or pair
+        What to train on: the training part of an :class:`lrlib.datasets.Data`, or all of a pair ``(x, y)``.
     batch_size : int
         The samples in a batch.
     start_rate, end_rate : float
@@ -123,14 +120,16 @@ def range_test(
     --------
     >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, kernel_initializer="ones")])
     >>> model.compile(keras.optimizers.SGD(), "mse")
-    >>> result = range_test(model, np.ones((8, 1)), np.full(8, 5.0), batch_size=4, start_rate=1e-3, steps=50)
+    >>> result = range_test(model, (np.ones((8, 1)), np.full(8, 5.0)), batch_size=4, start_rate=1e-3, steps=50)
     >>> result
     <RangeTest of 45 rates, 0.001 to 3.9, diverged: suggestion 0.024, the loss falls fastest there>
     >>> model.get_weights()[0]
     array([[1.]], dtype=float32)
     """
+    if old_form:
+        raise TypeError("range_test takes samples and labels as one: range_test(model, (x, y), batch_size=...)")
     optimizer = _optimizer(model)
-    x, y = samples("x", "y", x, y)
+    x, y = training_part(data)
     start_rate = _checks.float32_rate("start_rate", start_rate)
     end_rate = _checks.float32_rate("end_rate", end_rate)
     if not start_rate < end_rate:

@@ -19,7 +19,7 @@ import xarray as xr
 
 from lrlib import _checks
 from lrlib._modules import make_callable
-from lrlib.datasets import Data, batches
+from lrlib.datasets import Data, as_data, batches
 from lrlib.recipe import Recipe, dense_layers, recipe_of
 from lrlib.schedules import Schedule
 from lrlib.streams import stream
@@ -32,7 +32,7 @@ EVALUATED_AT_ONCE = 256  # samples
 
 def sweep(
     model: keras.Sequential,
-    data: Data,
+    data: Data | tuple,
     learning_rates: Sequence[float],
     seeds: Sequence[int],
     *,
@@ -57,8 +57,9 @@ def sweep(
     model : keras.Sequential
         Compiled, and made of a ``keras.Input`` and ``Dense`` layers, in float32. The optimizer is ``SGD`` (momentum,
         nesterov) or ``Adam``, the loss any that is the mean of one number for each sample.
-    data : Data
-        What to train on, to choose by and to report on.
+    data : Data or pair
+        What to train on, to choose by and to report on. A pair ``(x, y)`` is split in three as the bundled data are,
+        see :func:`lrlib.datasets.as_data`.
     learning_rates : sequence of float
         Positive and different.
     seeds : sequence of int
@@ -113,8 +114,7 @@ def sweep(
     array([False, False,  True])
     """
     recipe = recipe_of(model)
-    if not isinstance(data, Data):
-        raise TypeError(f"data must be an lrlib.datasets.Data, got {data!r}")
+    data = as_data(data)
     learning_rates = _different("learning_rates", learning_rates, _checks.float32_rate)
     seeds = _different("seeds", seeds, functools.partial(_checks.whole, at_least=0))
     steps = _checks.whole("steps", steps, at_least=1)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from lrlib import ExponentialDecay, datasets
+from lrlib.datasets import batches
 from lrlib.keras import KerasSchedule
 from lrlib.range_test import RangeTest, range_test, steepest_fall
-from lrlib.sweep import batches
 from refusal import refused
 
 CANCER = datasets.breast_cancer()
@@ -25,7 +25,7 @@ def classifier(optimizer=None, cls=keras.Sequential, **compiling):
 
 
 def run(model, x=CANCER.x_train, y=CANCER.y_train, batch_size=32, start_rate=1e-4, steps=20, **how):
-    return range_test(model, x, y, batch_size=batch_size, start_rate=start_rate, steps=steps, **how)
+    return range_test(model, (x, y), batch_size=batch_size, start_rate=start_rate, steps=steps, **how)
 
 
 def one_weight(optimizer=None, **compiling):
@@ -44,14 +44,14 @@ ONES = np.ones((6, 1), "float32")
     "rate", [0.25, KerasSchedule(ExponentialDecay(0.3, 5, 0.5)), lambda: 0.25], ids=["number", "schedule", "function"]
 )
 def test_the_rate_read_off_the_weights_is_the_one_reported(rate):
-    result = range_test(one_weight(SGD(rate)), ONES, ONES, batch_size=2, start_rate=1e-3, end_rate=0.1, steps=9)
+    result = range_test(one_weight(SGD(rate)), (ONES, ONES), batch_size=2, start_rate=1e-3, end_rate=0.1, steps=9)
     np.testing.assert_allclose(result.rates, np.geomspace(1e-3, 0.1, 9), rtol=1e-6)
     np.testing.assert_allclose(-np.diff(result.losses), result.rates[:-1], atol=1e-6)
     assert result.losses[0] == 1 and result.stopped is None
 
 
 def test_by_epoch_a_rate_holds_for_an_epoch_and_the_loss_is_the_mean_of_its_batches():
-    result = range_test(one_weight(), ONES, ONES, batch_size=2, start_rate=1e-3, end_rate=0.1, steps=5, by="epoch")
+    result = range_test(one_weight(), (ONES, ONES), batch_size=2, start_rate=1e-3, end_rate=0.1, steps=5, by="epoch")
     rates = np.geomspace(1e-3, 0.1, 5)
     weights = 1 - np.cumsum([0, *np.repeat(rates, 3)])
     np.testing.assert_allclose(result.rates, rates, rtol=1e-6)
@@ -92,7 +92,7 @@ def test_the_suggestion_is_near_the_best_rate():
     model = keras.Sequential([keras.Input((64,)), keras.layers.Dense(64, "tanh"), keras.layers.Dense(10)])
     model.compile(SGD(), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     for how in ({}, {"by": "epoch", "steps": 15, "start_rate": 1e-4}):
-        result = range_test(model, digits.x_train, digits.y_train, batch_size=64, **how)
+        result = range_test(model, digits, batch_size=64, **how)
         assert 0.05 < result.suggestion < 1.5
         assert result.suggestion in result.rates.astype(float)
 
@@ -105,7 +105,7 @@ def test_it_stops_when_the_loss_has_diverged():
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
     model.compile(SGD(), "mse")
     for by in ("batch", "epoch"):
-        result = range_test(model, x, y, batch_size=2, start_rate=1e-3, end_rate=1e3, by=by)
+        result = range_test(model, (x, y), batch_size=2, start_rate=1e-3, end_rate=1e3, by=by)
         assert result.stopped == "diverged" and 5 < len(result.rates) == len(result.losses) < 100
         assert result.losses[-1] > max(4 * result.losses.min(), result.losses[0])
         assert np.isfinite(result.losses).all()
@@ -120,7 +120,7 @@ def test_it_stops_when_the_loss_is_not_finite(by):
     model = one_weight()
     # the loss becomes log(w), NaN as soon as w is negative
     model.compile(SGD(), lambda _, output: keras.ops.mean(keras.ops.log(output)))
-    result = range_test(model, ONES, ONES, batch_size=2, start_rate=1e-3, end_rate=10, steps=50, by=by)
+    result = range_test(model, (ONES, ONES), batch_size=2, start_rate=1e-3, end_rate=10, steps=50, by=by)
     assert result.stopped == "not finite" and len(result.rates) == len(result.losses) < 50
     assert not np.isfinite(result.losses[-1]) and np.isfinite(result.losses[:-1]).all()
 
@@ -128,7 +128,9 @@ def test_it_stops_when_the_loss_is_not_finite(by):
 def test_a_loss_that_is_not_finite_from_the_start_is_no_matter_of_the_rate():
     model = one_weight()
     model.set_weights([np.array([[np.nan]])])
-    refused(lambda: range_test(model, ONES, ONES, batch_size=2), ValueError, "NaN or infinite before the first update")
+    refused(
+        lambda: range_test(model, (ONES, ONES), batch_size=2), ValueError, "NaN or infinite before the first update"
+    )
 
 
 # The model is given back
@@ -211,7 +213,7 @@ def test_ctrl_c_while_it_puts_back_what_was_there():
 
 def test_an_update_that_loss_scaling_skips_is_left_out():
     model = one_weight(keras.optimizers.LossScaleOptimizer(SGD(), initial_scale=2.0**127))
-    result = range_test(model, 4 * ONES, ONES, batch_size=2, start_rate=1e-3, end_rate=0.1, steps=9)
+    result = range_test(model, (4 * ONES, ONES), batch_size=2, start_rate=1e-3, end_rate=0.1, steps=9)
     # at first the scaled gradient, 4 times 2^127, is infinite in float32, and the optimizer halves the scale
     assert 0 < len(result.rates) < 9 and len(result.rates) == len(result.losses)
     asked = np.geomspace(1e-3, 0.1, 9)
@@ -315,7 +317,7 @@ def test_a_refusal_shows():
 
 # What is refused
 
-GOOD = {"model": classifier(), "x": CANCER.x_train, "y": CANCER.y_train, "batch_size": 32}
+GOOD = {"model": classifier(), "data": CANCER, "batch_size": 32}
 
 
 @pytest.mark.parametrize(
@@ -324,9 +326,13 @@ GOOD = {"model": classifier(), "x": CANCER.x_train, "y": CANCER.y_train, "batch_
         ({"model": "model"}, TypeError, ["model must be a keras.Model"]),
         ({"model": keras.Sequential([keras.layers.Dense(1)])}, ValueError, ["model must be compiled"]),
         ({"model": classifier(SGD(gradient_accumulation_steps=2))}, ValueError, ["must not accumulate gradients"]),
-        ({"x": CANCER.x_train[:0], "y": CANCER.y_train[:0]}, ValueError, ["x must hold at least one sample"]),
-        ({"y": CANCER.y_train[:9]}, ValueError, ["x and y must have equal lengths", "(343, 30)", "(9,)"]),
-        ({"x": CANCER.x_train * np.nan}, ValueError, ["x must be finite"]),
+        ({"data": (CANCER.x_train[:0], CANCER.y_train[:0])}, ValueError, ["x must hold at least one sample"]),
+        (
+            {"data": (CANCER.x_train, CANCER.y_train[:9])},
+            ValueError,
+            ["x and y must have equal lengths", "(343, 30)", "(9,)"],
+        ),
+        ({"data": (CANCER.x_train * np.nan, CANCER.y_train)}, ValueError, ["x must be finite"]),
         ({"batch_size": 344}, ValueError, ["batch_size must be at most 343", "344"]),
         ({"batch_size": 344, "by": "epoch"}, ValueError, ["batch_size must be at most 343", "344"]),
         ({"batch_size": 0}, ValueError, ["batch_size must be at least 1"]),
