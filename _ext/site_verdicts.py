@@ -1,14 +1,19 @@
-"""The directive ``{verdicts}``: the statements on trial, each with the verdict of its chapter.
+"""The directives ``{verdicts}`` and ``{trials}``: the statements on trial and what became of them.
 
-The statements are data (`folklore-on-trial.yml`); the verdicts are what `lrlib.claims.verdict` left in
-the outputs of the notebooks that this very build has executed or taken from its cache.
+Three sources meet on the page of verdicts. The statements are data (`folklore-on-trial.yml`). The verdicts and the
+number of claims are what `lrlib.book` left in the outputs of the notebooks that this very build has executed or taken
+from its cache. In how many variations a verdict held is in the file that `make trials` writes (`trials/outcomes.json`).
+What is missing among them, or disagrees, is a warning, and so fails the build.
 """
 
+import json
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 
 import yaml
 from docutils import nodes
+from docutils.parsers.rst import directives
 from jupyter_cache import get_cache
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
@@ -17,9 +22,21 @@ from lrlib.book import KINDS
 
 logger = logging.getLogger(__name__)
 
+ABOUT_TRAINING = [f"S{number}" for number in (*range(5, 11), *range(12, 18))]  # these need a trial
+VARIATIONS = 8  # at least so many
+SHARE = 0.9  # a verdict without a condition holds in this share of them, or says on what it depends
+TOGETHER = {  # in the order of the page's second order: (one, several)
+    "holds": ("holds", "hold"),
+    "holds if": ("holds if a condition is met", "hold if a condition is met"),
+    "does not hold": ("does not hold", "do not hold"),
+    "definition": ("is a definition", "are definitions"),
+    "fact": ("is a fact", "are facts"),
+    "not yet tried": ("is not yet tried", "are not yet tried"),
+}
 
-def records(env):
-    """Every record of the executed chapters: (page, record)."""
+
+def records(env, key):
+    """Every record of this key in the executed chapters: (page, record)."""
     executed = get_cache(env.mystnb_config.execution_cache_path)
     for page in sorted(env.found_docs):
         if env.doc2path(page).endswith(".ipynb"):
@@ -27,8 +44,8 @@ def records(env):
                 match = executed.match_cache_file(env.doc2path(page))
                 for cell in executed.get_cache_bundle(match.pk).nb.cells:
                     for output in cell.get("outputs", []):
-                        if "lrlib_verdict" in output.get("metadata", {}):
-                            yield page, output.metadata.lrlib_verdict
+                        if key in output.get("metadata", {}):
+                            yield page, output.metadata[key]
 
 
 def judge(statements, found):
@@ -57,54 +74,167 @@ def judge(statements, found):
     return verdicts, wrong
 
 
-class Verdicts(SphinxDirective):
-    required_arguments = 1  # the file of statements, relative to the page
+def held(outcome):
+    """In how many of how many variations a verdict held, and where it did not."""
+    variations = outcome["variations"]
+    exceptions = [variation["name"] for variation in variations if not variation["held"]]
+    return len(variations) - len(exceptions), len(variations), exceptions
+
+
+def tried(verdicts, outcomes):
+    """What is wrong with the trials of these verdicts."""
+    wrong = []
+    for name, record in verdicts.items():
+        if name not in outcomes:
+            if name in ABOUT_TRAINING:
+                wrong.append(f"{name} is a verdict about training and has no trial")
+            continue
+        times, variations, _ = held(outcomes[name])
+        if variations < VARIATIONS:
+            wrong.append(f"{name} was tried in {variations} variations; a verdict about training needs {VARIATIONS}")
+        if record["kind"] in ("holds", "does not hold") and times < SHARE * variations:
+            wrong.append(
+                f"{name} held in {times} of {variations} variations, so its verdict must say on what it depends, "
+                f"and not be {record['kind']!r}"
+            )
+    wrong += [f"{name} has a trial and no verdict" for name in outcomes if name not in verdicts]
+    return wrong
+
+
+def in_words(statements, verdicts):
+    """The tally: ["4 hold", "12 hold if a condition is met", …]."""
+    count = Counter(verdicts[s["id"]]["kind"] if s["id"] in verdicts else "not yet tried" for s in statements)
+    return [(kind, f"{count[kind]} {words[count[kind] > 1]}") for kind, words in TOGETHER.items() if count[kind]]
+
+
+def slug(kind):
+    return kind.replace(" ", "-")
+
+
+class Page(SphinxDirective):
+    """What both directives need: data files beside the page, inline text, small nodes."""
+
+    def read(self, name, load):
+        relative, path = self.env.relfn2path(name)
+        self.env.note_dependency(relative)
+        return load(Path(path).read_text(encoding="utf8")) if Path(path).is_file() else None
+
+    def outcomes(self, name):
+        return (self.read(name, json.loads) or {"outcomes": {}})["outcomes"]
+
+    def words(self, text, **how):
+        return nodes.paragraph("", "", *self.state.inline_text(text, self.lineno)[0], **how)
+
+    def warn(self, message):
+        logger.warning("verdicts: %s", message, location=self.get_location(), type="verdicts")
+
+
+class Verdicts(Page):
+    required_arguments = 2  # the file of statements and that of the trials' outcomes, relative to the page
+    option_spec = {"tally": directives.flag}  # the tally alone
 
     def run(self):
-        relative, path = self.env.relfn2path(self.arguments[0])
-        self.env.note_dependency(relative)
-        statements = yaml.safe_load(Path(path).read_text(encoding="utf8"))
-        verdicts, wrong = judge(statements, list(records(self.env)))
-        for message in wrong:
-            logger.warning("verdicts: %s", message, location=self.get_location(), type="verdicts")
-        return [self.table(statements, verdicts)]
+        statements, outcomes = self.read(self.arguments[0], yaml.safe_load), self.outcomes(self.arguments[1])
+        verdicts, wrong = judge(statements, list(records(self.env, "lrlib_verdict")))
+        if "tally" in self.options:
+            return [self.tally(statements, verdicts), self.ledger()]
+        for message in wrong + tried(verdicts, outcomes):
+            self.warn(message)
+        return [*self.orders(), self.cards(statements, verdicts, outcomes)]
 
-    def table(self, statements, verdicts):
-        head = [[nodes.Text(title)] for title in ("No.", "The statement", "The verdict")]
-        rows = []
-        for statement in statements:
-            chinese = statement.get("chinese")
-            says = self.parse(statement["says"] + (f" ({chinese})" if chinese else ""))
-            rows.append([[nodes.Text(statement["id"])], says, self.verdict(statement["id"], verdicts)])
-        table = nodes.table(classes=["verdicts"])
-        group = nodes.tgroup(cols=3)
-        table += group
-        group += [nodes.colspec(colwidth=width) for width in (6, 44, 50)]
-        group += nodes.thead("", self.row(head))
-        group += nodes.tbody("", *map(self.row, rows))
-        return table
+    def tally(self, statements, verdicts):
+        tally = nodes.paragraph(classes=["tally"])
+        tally += nodes.Text(f"Of {len(statements)} statements ")
+        for i, (kind, words) in enumerate(found := in_words(statements, verdicts)):
+            tally += nodes.Text("" if i == 0 else " and " if i == len(found) - 1 else ", ")
+            tally += nodes.inline("", words, classes=["kind", slug(kind)])
+        return tally
 
-    def verdict(self, name, verdicts):
-        if name not in verdicts:
-            return [nodes.inline("", "not yet tried", classes=["untried"])]
-        kind, sentence = verdicts[name]["kind"], verdicts[name]["sentence"]
-        classes = ["kind", kind.replace(" ", "-")]
-        link = self.parse(f"{{ref}}`See it tried. <{name.lower()}>`")
-        text = self.parse(sentence)
-        return [
-            nodes.inline("", kind, classes=classes),
-            nodes.Text(" "),
-            *text,
-            nodes.Text(" "),
-            *link,
-        ]
-
-    def parse(self, text):
-        return self.state.inline_text(text, self.lineno)[0]
+    def ledger(self):
+        chapters = [record for _, record in records(self.env, "lrlib_ledger")]
+        claims, luck = sum(record["claims"] for record in chapters), sum(r["expected_by_luck"] for r in chapters)
+        return self.words(
+            f"The verdicts rest on {claims} claims that are tested over random seeds. If there were nothing to be "
+            f"found in any of them, luck alone would be expected to pass {luck:.2g}.",
+            classes=["ledger"],
+        )
 
     @staticmethod
-    def row(cells):
-        return nodes.row("", *(nodes.entry("", nodes.paragraph("", "", *cell)) for cell in cells))
+    def orders():
+        """Two radio buttons and their labels; the style sheet does the sorting, without a script."""
+        html = '<input type="radio" name="order" id="{0}"{2}><label for="{0}">{1}</label>'
+        choices = [("by-number", "by number", " checked"), ("by-outcome", "by outcome", "")]
+        return [nodes.raw("", "\n".join(html.format(*choice) for choice in choices), format="html")]
+
+    def cards(self, statements, verdicts, outcomes):
+        cards = nodes.container(classes=["verdicts"])
+        for kind, words in in_words(statements, verdicts):
+            cards += nodes.paragraph("", words.capitalize(), classes=["outcome", slug(kind)])
+        for statement in statements:
+            cards += self.card(statement, verdicts.get(statement["id"]), outcomes.get(statement["id"]))
+        return cards
+
+    def card(self, statement, verdict, outcome):
+        name = statement["id"]
+        kind = verdict["kind"] if verdict else "not yet tried"
+        card = nodes.container(classes=["verdict", slug(kind)], ids=[f"verdict-{name.lower()}"])
+        head = nodes.paragraph(classes=["head"])
+        head += [nodes.strong("", name), nodes.Text(" "), nodes.inline("", kind, classes=["kind", slug(kind)])]
+        chinese = f" ({statement['chinese']})" if "chinese" in statement else ""
+        card += [head, nodes.block_quote("", self.words(statement["says"] + chinese))]
+        if verdict:
+            figure = f" **{verdict['figure']}**" if verdict.get("figure") else ""
+            card += self.words(verdict["sentence"] + figure)
+            card += self.words(self.trial(name, outcome), classes=["trial"])
+        return card
+
+    @staticmethod
+    def trial(name, outcome):
+        chapter = f"{{ref}}`See it tried. <{name.lower()}>`"
+        if not outcome:
+            return chapter
+        times, variations, exceptions = held(outcome)
+        where = f"; not with: {', '.join(exceptions)}" if exceptions else ""
+        return f"{{ref}}`Held in {times} of {variations} variations <trial-{name.lower()}>`{where}. {chapter}"
+
+
+class Trials(Page):
+    """All trials, a section and a table for each statement."""
+
+    required_arguments = 1
+
+    def run(self):
+        data = self.read(self.arguments[0], json.loads)
+        if data is None:
+            self.warn(f"there is no {self.arguments[0]}: run `make trials`")
+            return []
+        numbers = sorted(data["outcomes"], key=lambda name: int(name[1:]))
+        versions = ", ".join(f"{name} {version}" for name, version in data["versions"].items())
+        return [self.words(f"Measured with {versions}."), *(self.section(n, data["outcomes"][n]) for n in numbers)]
+
+    def section(self, name, outcome):
+        times, variations, _ = held(outcome)
+        title, label = f"{name}: held in {times} of {variations}", f"trial-{name.lower()}"
+        section = nodes.section(ids=[label], names=[label])
+        section += [nodes.title("", title), self.words(f"{outcome['claim']} {{ref}}`The chapter. <{name.lower()}>`")]
+        section += self.table(outcome["variations"])
+        self.state.document.note_explicit_target(section, section)
+        labels = self.env.get_domain("std")
+        labels.labels[label] = labels.anonlabels[label] = (self.env.docname, label, title)
+        labels.anonlabels[label] = (self.env.docname, label)
+        return section
+
+    def table(self, variations):
+        table, group = nodes.table(classes=["trials"]), nodes.tgroup(cols=3)
+        table += group
+        group += [nodes.colspec(colwidth=width) for width in (40, 15, 45)]
+        group += nodes.thead("", self.row("Variation", "Held", "Figure"))
+        rows = [(v["name"], "yes" if v["held"] else "**no**", str(v.get("figure", ""))) for v in variations]
+        group += nodes.tbody("", *(self.row(*row) for row in rows))
+        return table
+
+    def row(self, *cells):
+        return nodes.row("", *(nodes.entry("", self.words(cell)) for cell in cells))
 
 
 def last(app, env, docnames):
@@ -121,6 +251,7 @@ def verdict_pages(env):
 
 def setup(app):
     app.add_directive("verdicts", Verdicts)
+    app.add_directive("trials", Trials)
     app.connect("env-get-outdated", lambda app, env, *changes: verdict_pages(env))
     app.connect("env-before-read-docs", last)
     return {"parallel_read_safe": False}

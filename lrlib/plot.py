@@ -71,7 +71,8 @@ def use_style(format: str = "svg") -> None:
     Parameters
     ----------
     format : {"svg", "png"}
-        SVG for what is computed in closed form: the same bytes at every run. PNG where something was trained.
+        SVG for what is computed in closed form: the same bytes at every run. PNG, with two dots for each of the page's,
+        where something was trained.
 
     Raises
     ------
@@ -95,7 +96,10 @@ def use_style(format: str = "svg") -> None:
     if get_ipython() is not None:
         from matplotlib_inline.backend_inline import set_matplotlib_formats
 
-        set_matplotlib_formats(format, bbox_inches=None, metadata={"Date": None} if format == "svg" else {})
+        if format == "svg":
+            set_matplotlib_formats("svg", bbox_inches=None, metadata={"Date": None})
+        else:
+            set_matplotlib_formats("retina", bbox_inches=None, metadata={"Software": None})
 
 
 def to_svg(figure: Figure) -> str:
