@@ -18,7 +18,8 @@ from lrlib.keras import AppliedRates, updating_optimizer
 
 RISE = 4.0  # above so many times its lowest value, and above the first one, the loss has diverged
 RECENT = 5  # batches whose mean loss is judged so; single ones are too noisy
-NOISE = 3.0  # standard deviations of a single loss: a fall by less is none
+NOISE = 5.0  # standard errors: a slope that is less steep may be noise
+WIDTHS = (1, 2, 4)  # of the windows in which a slope is sought, until one stands out
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -174,23 +175,23 @@ def range_test(
 def steepest_fall(rates, losses) -> tuple[float | None, str]:
     r"""Return the rate at which the loss falls fastest on the axis of :math:`\log \eta`, or None, and the reason.
 
-    The losses are smoothed by a mean over a window that reaches as far to the left as to the right, a twentieth of the
-    test each way: a mean over past losses alone would move the answer to larger rates. Only the part before the lowest
-    smoothed loss counts.
+    A line is fitted to every window of neighbouring losses. It reaches as far to the left as to the right, a twentieth
+    of the test each way: a mean over past losses alone would move the answer to larger rates. A slope counts if it is
+    five of its standard errors below zero; if none is, windows twice and four times as wide are tried. Only the part
+    before the lowest smoothed loss counts.
 
     Parameters
     ----------
     rates : array_like, shape (n,)
-        Positive and rising.
+        Positive and rising, evenly spaced or not.
     losses : array_like, shape (n,)
         What follows the first NaN or infinity is left out.
 
     Returns
     -------
     suggestion : float or None
-        One of ``rates``. None if there are fewer than seven losses, if the smoothed loss never falls by three standard
-        deviations of a single one, or if the steepest place is so near the first or the last rate that it may lie
-        outside.
+        One of ``rates``. None if there are fewer than seven losses, if no slope stands out from the noise, or if the
+        steepest place is so near the first or the last rate that it may lie outside.
     reason : str
         In a few words.
 
@@ -198,6 +199,12 @@ def steepest_fall(rates, losses) -> tuple[float | None, str]:
     ------
     ValueError
         If the two differ in length, or the rates are not positive and rising.
+
+    Notes
+    -----
+    The standard error of a slope is made from the larger of two estimates of the noise of a single loss: how far the
+    window's losses lie from their line, and the median distance of all losses from the line between their neighbours.
+    Where nothing is there, an answer comes in about one of a hundred tests.
 
     Examples
     --------
@@ -216,20 +223,42 @@ def steepest_fall(rates, losses) -> tuple[float | None, str]:
     n = int(np.append(np.isfinite(losses), False).argmin())
     if n < 7:
         return None, "the loss is known at fewer than seven rates"
-    reach = max(1, n // 20)
-    smooth = np.array([losses[max(0, i - reach) : min(n, i + reach + 1)].mean() for i in range(n)])
-    lowest = int(smooth.argmin())
-    # second differences hold the noise and next to nothing of the curve; their median, nothing of its bends and jumps
-    noise = np.median(np.abs(np.diff(losses[:n], 2))) / (0.6745 * np.sqrt(6))
-    if lowest == 0 or not smooth[0] - smooth[lowest] > NOISE * noise:
-        return None, "the loss never falls by more than its noise"
-    steepest = int(np.gradient(smooth[: lowest + 1], np.log(rates[: lowest + 1])).argmin())
-    # nearer to an end, a window is cut off on one side
-    if steepest <= reach + 1:
-        return None, "the loss falls fastest at the first rates, so begin lower"
-    if steepest >= n - 2 - reach:
-        return None, "the loss falls fastest at the last rates, so go on higher"
-    return float(rates[steepest]), "the loss falls fastest there"
+    x, losses, narrow = np.log(rates[:n]), losses[:n], max(1, n // 20)
+    smooth = [losses[max(0, i - narrow) : i + narrow + 1].mean() for i in range(n)]
+    lowest, noise = int(np.argmin(smooth)), _noise(x, losses)
+    for reach in (width * narrow for width in WIDTHS if 2 * width * narrow + 5 <= n):
+        slopes, errors = _lines(x, losses, reach, noise)
+        slopes = np.where(slopes < -NOISE * errors, slopes, 0)[: max(0, lowest + 1 - reach)]
+        if not slopes.any():
+            continue
+        steepest = reach + int(slopes.argmin())
+        # the windows nearer to an end would reach beyond it
+        if steepest <= reach + 1:
+            return None, "the loss falls fastest at the first rates, so begin lower"
+        if steepest >= n - 2 - reach:
+            return None, "the loss falls fastest at the last rates, so go on higher"
+        middle = x[steepest - reach : steepest + reach + 1].mean()
+        return float(rates[np.abs(x - middle).argmin()]), "the loss falls fastest there"
+    return None, "the loss never falls by more than its noise"
+
+
+def _noise(x, losses) -> float:
+    """Return the standard deviation of a single loss, from its distance to the line between its neighbours."""
+    left = (x[2:] - x[1:-1]) / (x[2:] - x[:-2])
+    off = losses[1:-1] - left * losses[:-2] - (1 - left) * losses[2:]
+    # hardly anything of the curve is in there, and in the median nothing of its bends and jumps
+    return float(np.median(np.abs(off) / np.sqrt(1 + left**2 + (1 - left) ** 2)) / 0.6745)
+
+
+def _lines(x, losses, reach: int, noise: float):
+    """Fit a line to each window of 2 reach + 1 losses; return the slopes and their standard errors."""
+    x, losses = (np.lib.stride_tricks.sliding_window_view(values, 2 * reach + 1) for values in (x, losses))
+    x, losses = x - x.mean(axis=1, keepdims=True), losses - losses.mean(axis=1, keepdims=True)
+    squares = (x**2).sum(axis=1)
+    slopes = (x * losses).sum(axis=1) / squares
+    off = losses - slopes[:, None] * x
+    deviation = np.sqrt((off**2).sum(axis=1) / (2 * reach - 1))
+    return slopes, np.maximum(deviation, noise) / np.sqrt(squares)
 
 
 def _optimizer(model):
