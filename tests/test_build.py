@@ -66,7 +66,7 @@ FAILURES = {  # what is wrong: (the file that has it, its text, what the build s
     ),
     "statement without a verdict": (
         "index.md",
-        GOOD["index.md"] + "\n```{verdicts} trial.yml\n```\n",
+        GOOD["index.md"] + "\n```{verdicts} trial.yml outcomes.json\n```\n",
         "S1 is said to be tried in chapter 1, which left no verdict on it",
     ),
 }
