@@ -1,4 +1,8 @@
-"""Checks of arguments: each returns the clean value or raises an error that names the argument."""
+"""Checks of arguments: each returns the clean value or raises an error that names the argument and shows its value.
+
+``name`` is what the message calls the argument, ``value`` what was given for it. What is no number at all is a
+``TypeError``, a number out of range a ``ValueError``. A bool is no number.
+"""
 
 import math
 import operator
@@ -8,7 +12,15 @@ import numpy as np
 
 
 def finite(name: str, value: object) -> float:
-    """Return ``value`` as a float; an integer, a fraction or a NumPy scalar will do."""
+    """Return ``value`` as a float; an integer, a fraction or a NumPy scalar will do.
+
+    Raises
+    ------
+    TypeError
+        If it is not a real number.
+    ValueError
+        If it is NaN, infinite or too large for a float64.
+    """
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{name} must be a number, got {value!r}")
     try:
@@ -21,6 +33,13 @@ def finite(name: str, value: object) -> float:
 
 
 def positive(name: str, value: object) -> float:
+    """Return ``value`` as a float above 0.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`finite`, and if it is 0 or negative.
+    """
     number = finite(name, value)
     if not number > 0:
         raise ValueError(f"{name} must be positive, got {value!r}")
@@ -28,7 +47,13 @@ def positive(name: str, value: object) -> float:
 
 
 def float32_rate(name: str, value: object) -> float:
-    """Return a positive number that float32, the arithmetic of training, can hold."""
+    """Return a positive learning rate that float32, the arithmetic of training, can hold.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`positive`, and if float32 rounds it to 0 or to infinity.
+    """
     number = positive(name, value)
     with np.errstate(over="ignore", under="ignore"):
         rounded = np.float32(number)
@@ -38,6 +63,13 @@ def float32_rate(name: str, value: object) -> float:
 
 
 def non_negative(name: str, value: object) -> float:
+    """Return ``value`` as a float of at least 0, such as a learning rate or a step.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`finite`, and if it is negative.
+    """
     number = finite(name, value)
     if not number >= 0:
         raise ValueError(f"{name} must not be negative, got {value!r}")
@@ -45,6 +77,13 @@ def non_negative(name: str, value: object) -> float:
 
 
 def whole(name: str, value: object, at_least: int) -> int:
+    """Return ``value``, a count or a position, as an int; 2.0 is not one.
+
+    Raises
+    ------
+    ValueError
+        If it is not an integer or is less than ``at_least``.
+    """
     try:
         number = int(operator.index(value))
     except TypeError:
@@ -57,6 +96,13 @@ def whole(name: str, value: object, at_least: int) -> int:
 
 
 def flag(name: str, value: object) -> bool:
+    """Return ``value`` as a bool; 0, 1 and None are none.
+
+    Raises
+    ------
+    TypeError
+        If it is not a bool.
+    """
     if isinstance(value, (bool, np.bool_)):
         return bool(value)
     raise TypeError(f"{name} must be True or False, got {value!r}")

@@ -9,12 +9,14 @@ Steps count updates from 0. They may be fractions (a schedule in epochs is calle
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from numbers import Real
 
 import numpy as np
 
 from lrlib import _checks
+
+_NO_STEP = object()
 
 
 class Schedule(ABC):
@@ -33,15 +35,15 @@ class Schedule(ABC):
         step : float or array or tensor
             The step or steps, in float64.
         xp : module
-            Where functions come from that operators do not cover: ``numpy`` or ``keras.ops``.
+            Where functions come from that operators do not cover: ``numpy``, ``keras.ops`` or ``jax.numpy``.
 
         Returns
         -------
         float or array or tensor
-            What broadcasts to the shape of ``step``.
+            One number, or an array of the shape of ``step``.
         """
 
-    def __call__(self, step):
+    def __call__(self, step=_NO_STEP):
         """Return the learning rate at ``step``.
 
         Parameters
@@ -52,14 +54,15 @@ class Schedule(ABC):
         Returns
         -------
         float or numpy.ndarray
-            A float for one step, a float64 array of the same shape for an array of steps.
+            A float for one step, a float64 array of the same shape for an array of steps; finite, not negative.
 
         Raises
         ------
         TypeError
-            If a step is not a number.
+            If a step is not a number, or has no value yet since a function is being compiled; if the formula returns
+            something else than numbers.
         ValueError
-            If a step is negative, NaN or infinite.
+            If a step is negative, NaN or infinite; if the formula returns a negative rate, NaN or another shape.
         OverflowError
             If a rate is too large for a float64 (a ``decay_rate`` above 1 grows without bound).
 
@@ -72,31 +75,43 @@ class Schedule(ABC):
         array([0.1  , 0.05 , 0.025])
         """
         if isinstance(step, (int, float)):
-            return self._at(float(_checks.non_negative("step", step)))
-        steps = np.asarray(step)
-        if steps.dtype.kind not in "iuf":
-            raise TypeError(f"step must be a number or an array of numbers, got {step!r}")
+            return self._at(_checks.non_negative("step", step))
+        steps = _numbers_of(step)
         wrong = ~((steps >= 0) & np.isfinite(steps))
         if wrong.any():
             raise ValueError(f"step must be finite and not negative, got {steps[wrong].flat[0]}")
-        steps = steps.astype(np.float64)
         if steps.ndim == 0:
             return self._at(float(steps))
-        rates = np.empty_like(steps)
+        steps = steps.astype(np.float64)
         with np.errstate(over="ignore"):
-            rates[...] = self.formula(steps)
-        if not np.isfinite(rates).all():
-            raise _too_large(self, steps[~np.isfinite(rates)].flat[0])
-        return rates
+            return self._checked(self.formula(steps), steps)
 
     def _at(self, step: float) -> float:
-        try:
-            rate = float(self.formula(step))
-        except OverflowError:
-            rate = math.inf
-        if not math.isfinite(rate):
-            raise _too_large(self, step)
-        return rate
+        with np.errstate(over="ignore"):
+            try:
+                rate = self.formula(step)
+            except OverflowError:
+                rate = math.inf
+        if isinstance(rate, float) and 0 <= rate < math.inf:
+            return float(rate)
+        return float(self._checked(rate, np.float64(step)))
+
+    def _checked(self, given, steps) -> np.ndarray:
+        """Return a formula's rates, which keep the contract of every schedule: finite, not negative, in shape."""
+        rates = np.asarray(given)
+        if rates.dtype.kind not in "iuf":
+            raise TypeError(f"{self!r} must give a number for a step, got {given!r}")
+        if rates.shape not in ((), steps.shape):
+            raise ValueError(f"{self!r} must give a rate for each step, shape {steps.shape}, got shape {rates.shape}")
+        rates = np.full(steps.shape, rates, dtype=np.float64)
+        for wrong, error, problem in (
+            (rates == np.inf, OverflowError, "is too large for a float64"),
+            (~(rates >= 0), ValueError, "must be finite and not negative"),
+        ):
+            if wrong.any():
+                where = f"the learning rate of {self!r} at step {steps[wrong].flat[0]:g}"
+                raise error(f"{where} {problem}, got {rates[wrong].flat[0]:g}")
+        return rates
 
     def planned(self, steps: int) -> np.ndarray:
         """Predict the rates of a run of ``steps`` updates: those of steps 0 to ``steps - 1``.
@@ -128,18 +143,48 @@ class Schedule(ABC):
 
     applied = planned  # its name in 0.1
 
+    def get_config(self) -> dict:
+        """Return the fields by their names, as Keras saves them; a subclass may have a form of its own."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    @classmethod
+    def from_config(cls, config: dict):
+        """Make the schedule again from what Keras has saved; a field may be a schedule, or a tuple of them."""
+        from keras.saving import deserialize_keras_object
+
+        return cls(**{name: _tuples(value) for name, value in deserialize_keras_object(config).items()})
+
     def _repr_svg_(self) -> str | None:
-        """Draw the schedule where a notebook shows it; without matplotlib its repr has to do."""
+        """Draw the schedule where a notebook shows it."""
+        from lrlib import preview
+
         try:
-            from lrlib import plot
-
-            return plot.to_svg(plot.schedules(self))
-        except (ImportError, OverflowError):
-            return None
+            return preview.svg(self)
+        except (TypeError, ValueError, OverflowError):
+            return None  # its repr has to do
 
 
-def _too_large(schedule: Schedule, step: float) -> OverflowError:
-    return OverflowError(f"the learning rate of {schedule!r} at step {step:g} is too large for a float64")
+def _numbers_of(step) -> np.ndarray:
+    """Return steps as an array of numbers, or say what was given instead."""
+    if step is _NO_STEP:
+        raise TypeError(
+            "a schedule needs a step: schedule(step). A Keras optimizer calls it without one; "
+            "give it SGD(KerasSchedule(schedule)), with KerasSchedule from lrlib.keras"
+        )
+    try:
+        steps = np.asarray(step)
+    except Exception as error:  # each framework raises one of its own
+        compiled = ", which has no value while a function is compiled: there, use KerasSchedule(schedule) of "
+        compiled += "lrlib.keras, schedule.formula(step, xp=jax.numpy) or a table, schedule.planned(steps)"
+        hint = compiled if hasattr(step, "dtype") else ""
+        raise TypeError(f"step must be a number or an array of numbers, got {step!r}{hint}") from error
+    if steps.dtype.kind not in "iuf":
+        raise TypeError(f"step must be a number or an array of numbers, got {step!r}")
+    return steps
+
+
+def _tuples(value):
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
 @dataclass(frozen=True)
@@ -185,7 +230,7 @@ class PiecewiseConstantDecay(Schedule):
     Parameters
     ----------
     boundaries : sequence of int
-        Steps, at least 0, strictly increasing.
+        Steps, at least 0 and below 2**53, strictly increasing.
     values : sequence of float
         One rate more than there are boundaries, each finite and not negative.
 
@@ -213,6 +258,8 @@ class PiecewiseConstantDecay(Schedule):
         boundaries = _sequence("boundaries", self.boundaries)
         values = _sequence("values", self.values)
         boundaries = tuple(_checks.whole(f"boundaries[{i}]", b, at_least=0) for i, b in enumerate(boundaries))
+        if boundaries and max(boundaries) >= 2**53:
+            raise ValueError(f"boundaries must be below 2**53, to be exact in float64, got {max(boundaries)}")
         values = tuple(_checks.non_negative(f"values[{i}]", v) for i, v in enumerate(values))
         if any(b <= a for a, b in zip(boundaries, boundaries[1:], strict=False)):
             raise ValueError(f"boundaries must be strictly increasing, got {list(boundaries)}")
@@ -256,9 +303,8 @@ class _Staircase(_Decay):
         super().__post_init__()
         _set(self, staircase=_checks.flag("staircase", self.staircase))
 
-    def _clock(self, step):
-        clock = step / self.decay_steps
-        return clock // 1.0 if self.staircase else clock
+    def _clock(self, step, xp):
+        return stairs(step, self.decay_steps, xp) if self.staircase else step / self.decay_steps
 
 
 @dataclass(frozen=True)
@@ -290,7 +336,7 @@ class StepDecay(_Decay):
     """
 
     def formula(self, step, xp=np):
-        return self.initial_learning_rate * self.decay_rate ** (step / self.decay_steps // 1.0)
+        return self.initial_learning_rate * self.decay_rate ** stairs(step, self.decay_steps, xp)
 
 
 @dataclass(frozen=True)
@@ -331,7 +377,7 @@ class ExponentialDecay(_Staircase):
     """
 
     def formula(self, step, xp=np):
-        return self.initial_learning_rate * self.decay_rate ** self._clock(step)
+        return self.initial_learning_rate * self.decay_rate ** self._clock(step, xp)
 
 
 @dataclass(frozen=True)
@@ -371,10 +417,10 @@ class InverseTimeDecay(_Staircase):
     """
 
     def formula(self, step, xp=np):
-        return self.initial_learning_rate / (1.0 + self.decay_rate * self._clock(step))
+        return self.initial_learning_rate / (1.0 + self.decay_rate * self._clock(step, xp))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class FunctionOfStep(Schedule):
     """The schedule that :func:`as_schedule` makes of a function of the step.
 
@@ -387,9 +433,12 @@ class FunctionOfStep(Schedule):
 
     function: Callable
 
+    def __repr__(self):
+        return f"as_schedule({getattr(self.function, '__qualname__', self.function)})"
+
     def formula(self, step, xp=np):
         if isinstance(step, np.ndarray):
-            return np.array([self.formula(float(each)) for each in step.flat]).reshape(step.shape)
+            return np.array([self(float(each)) for each in step.flat]).reshape(step.shape)
         if isinstance(step, float) and step.is_integer():
             step = int(step)
         return self.function(step)
@@ -428,6 +477,39 @@ def as_schedule(schedule) -> Schedule:
     if callable(schedule) and not isinstance(schedule, type):
         return FunctionOfStep(schedule)
     raise TypeError(f"schedule must be a schedule, a number or a function of the step, got {schedule!r}")
+
+
+def stairs(step, length: float, xp=np):
+    r"""Return how many whole lengths a step has behind it, exactly, in a compiled function too.
+
+    .. math:: \lfloor t / T \rfloor = \text{the largest whole } q \text{ with } q T \le t
+
+    The floor of the rounded quotient is another number where :math:`t = q T`: a compiler may multiply by a rounded
+    :math:`1 / T`, and 49 · (1/49) < 1. A remainder has no rounding error in IEEE arithmetic. What is left without it
+    is :math:`q T` but for one rounding, so the quotient, divided or multiplied, is off by at most
+    :math:`3 q \, 2^{-53}`. That is less than 1/2, and the nearest whole number is :math:`q`, up to
+    :math:`q = 2^{50}`; in float32 up to :math:`2^{21}`.
+
+    Parameters
+    ----------
+    step : float or array or tensor
+        The step or steps :math:`t`, not negative.
+    length : float
+        The length :math:`T`, positive; what counts is the number that it is rounded to.
+    xp : module
+        As in :meth:`Schedule.formula`.
+
+    Returns
+    -------
+    float or array or tensor
+        Whole numbers, of the type and shape of ``step``.
+
+    Examples
+    --------
+    >>> stairs(np.array([48.0, 49.0, 97.0, 98.0]), 49.0)
+    array([0., 1., 1., 2.])
+    """
+    return xp.floor((step - step % length) / length + 0.5)
 
 
 def _set(schedule: Schedule, **fields) -> None:
