@@ -191,7 +191,7 @@ def steepest_fall(rates, losses) -> tuple[float | None, str]:
     -------
     suggestion : float or None
         One of ``rates``. None if there are fewer than seven losses, if no slope stands out from the noise, or if the
-        steepest place is so near the first or the last rate that it may lie outside.
+        steepest place is so near the first rate, or the last while the loss still falls, that it may lie outside.
     reason : str
         In a few words.
 
@@ -232,10 +232,10 @@ def steepest_fall(rates, losses) -> tuple[float | None, str]:
         if not slopes.any():
             continue
         steepest = reach + int(slopes.argmin())
-        # the windows nearer to an end would reach beyond it
+        # a window nearer to an end would reach beyond it
         if steepest <= reach + 1:
             return None, "the loss falls fastest at the first rates, so begin lower"
-        if steepest >= n - 2 - reach:
+        if steepest >= n - 2 - reach and lowest >= n - 1 - narrow:
             return None, "the loss falls fastest at the last rates, so go on higher"
         middle = x[steepest - reach : steepest + reach + 1].mean()
         return float(rates[np.abs(x - middle).argmin()]), "the loss falls fastest there"
