@@ -1,6 +1,8 @@
 """The pictures draw the numbers they are given, and the same bytes at every run."""
 
 import itertools
+import re
+from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
@@ -325,6 +327,11 @@ def test_all_colours_stand_out_from_the_page():
     for colour in [*plot.COLOUR.values(), plot.INK]:
         assert contrast(colour, "white") > 2.8
         assert contrast(in_the_dark(colour), "#121212") > 4
+
+
+def test_the_palette_that_contributors_read():
+    text = (Path(__file__).resolve().parents[1] / "CONTRIBUTING.md").read_text(encoding="utf8")
+    assert dict(re.findall(r"^\| `([a-z -]+)` \| `(#[0-9A-F]{6})` \|", text, re.MULTILINE)) == plot.COLOUR
 
 
 def test_a_name_begins_with_its_meaning():
