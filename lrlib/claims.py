@@ -1,8 +1,9 @@
 """Claims that seeds must support: paired tests at a stated level, which two identical arms fail."""
 
 from dataclasses import dataclass
-from math import ceil, comb
+from math import ceil, comb, log2
 from statistics import NormalDist
+from textwrap import wrap
 
 import numpy as np
 
@@ -10,13 +11,14 @@ from lrlib import _checks
 
 SEEDS = 5  # fewer of them support nothing
 POWER = 0.8  # how often the advised number of seeds would show a difference of the size seen
+WIDTH = 44  # characters of a printed line, as many as a telephone shows
 
 _made = []  # the claims of this process that held
 
 
 @dataclass(frozen=True)
 class Claim:
-    """The record of a claim that holds; ``print(claim)`` shows it.
+    """The record of a claim that holds; ``print(claim)`` shows it in lines of at most 44 characters.
 
     Attributes
     ----------
@@ -25,7 +27,7 @@ class Claim:
     difference : float
         The mean of ``b - a`` over the seeds, in the unit of the results; infinite if a run failed.
     standard_error : float
-        Its standard error; NaN if the difference is not finite.
+        Its standard error, from the spread over the seeds; NaN if the difference is not finite.
     agree, seeds : int
         In how many of how many seeds ``a`` is below ``b``.
     p : float
@@ -46,7 +48,13 @@ class Claim:
     margin: float | None = None
 
     def __str__(self):
-        return f"{self.sentence}:\n  {_evidence(self)}"
+        lines = wrap(f"{self.sentence}:", WIDTH)
+        for part in _evidence(self):
+            if lines[-1].startswith("  ") and len(lines[-1]) + len(part) + 2 <= WIDTH:
+                lines[-1] += f", {part}"
+            else:
+                lines.append(f"  {part}")
+        return "\n".join(lines)
 
 
 def claim(a, b, sentence: str, level: float = 0.01) -> Claim:
@@ -57,9 +65,13 @@ def claim(a, b, sentence: str, level: float = 0.01) -> Claim:
 
     .. math:: T = \frac{\bar d}{s_d / \sqrt n}, \qquad p = P(t_{n-1} \ge T) \le \text{level}, \qquad n \ge 5.
 
-    Where a run failed there is no mean, and the sign test takes its place: ``p`` is then the chance that a fair coin
-    agrees as often, :math:`2^{-n}` if all seeds agree. Two arms that are identical fail. To claim that something is
-    larger, put it second.
+    If the differences are normally distributed, luck passes such a claim exactly as often as the level says. One seed
+    that is far off widens the spread, so it can hide a difference but not feign one. That all seeds agree is not
+    enough: with five seeds a coin does that in 3 % of cases.
+
+    Where a run failed there is no mean, and where every seed gave the same difference no spread. There the sign test
+    takes its place: ``p`` is then the chance that a fair coin agrees as often, :math:`2^{-n}` if all seeds agree.
+    Two arms that are identical fail. To claim that something is larger, put it second.
 
     Parameters
     ----------
@@ -82,11 +94,20 @@ def claim(a, b, sentence: str, level: float = 0.01) -> Claim:
         If the claim does not hold. The message says how many seeds a difference of this size and spread would need
         to be shown in four of five attempts.
     ValueError
-        If there are fewer than five seeds, the arms do not pair, a result is NaN, or the level is out of range.
+        If there are fewer than five seeds, the arms do not pair, a result is NaN, the sentence is empty, or the level
+        is out of range.
+
+    Notes
+    -----
+    The number of seeds that the message advises is the usual approximation to the power of a one-sided t test,
+    :math:`n \approx (z_\text{level} + z_{0.8})^2 s_d^2 / \bar d^2 + z_\text{level}^2 / 2`. The
+    difference seen may be larger than the true one, so take the number as the least.
 
     References
     ----------
     Student (1908). The probable error of a mean. *Biometrika* 6, 1-25.
+
+    Guenther, W. C. (1981). Sample size formulas for normal theory t tests. *The American Statistician* 35, 243-244.
 
     Examples
     --------
@@ -97,18 +118,15 @@ def claim(a, b, sentence: str, level: float = 0.01) -> Claim:
     Traceback (most recent call last):
         ...
     AssertionError: not shown: an arm beats itself:
-      by 0 ± 0, 0 of 5 seeds, p = 1; no number of seeds will show it, there is no such difference
+      by 0 ± 0, 0 of 5 seeds, p = 1
+      No number of seeds will show it: there is no such difference.
     """
+    sentence, level = _sentence(sentence), _level(level)
     a, b = _pair(a, b)
-    level = _level(level)
     difference, error = _mean_and_error(a, b)
     agree, seeds = int((a < b).sum()), len(a)
-    p = _p(difference, error, seeds) if np.isfinite(difference) else _p_of_signs(agree, seeds)
-    record = Claim(sentence, difference, error, agree, seeds, p, level)
-    if p > level:
-        raise AssertionError(f"not shown: {record}; {_advice(record)}")
-    _made.append(record)
-    return record
+    p = _p(difference, error, seeds) if error > 0 else _p_of_signs(agree, seeds)
+    return _kept(Claim(sentence, difference, error, agree, seeds, p, level))
 
 
 def claim_within(a, b, sentence: str, margin: float, level: float = 0.01) -> Claim:
@@ -152,20 +170,16 @@ def claim_within(a, b, sentence: str, margin: float, level: float = 0.01) -> Cla
     --------
     >>> print(claim_within([0.91, 0.92, 0.90, 0.93, 0.91], [0.92, 0.91, 0.91, 0.92, 0.92], "no gap", margin=0.03))
     no gap:
-      within ±0.03: 0.002 ± 0.0049, p = 0.0023
+      0.002 ± 0.0049, margin ±0.03, p = 0.0023
     """
+    sentence, level, margin = _sentence(sentence), _level(level), _checks.positive("margin", margin)
     a, b = _pair(a, b)
-    level, margin = _level(level), _checks.positive("margin", margin)
     difference, error = _mean_and_error(a, b)
     if np.isfinite(difference):
         p = max(_p(margin - difference, error, len(a)), _p(margin + difference, error, len(a)))
     else:
         p = 1.0
-    record = Claim(sentence, difference, error, int((a < b).sum()), len(a), p, level, margin)
-    if p > level:
-        raise AssertionError(f"not shown: {record}")
-    _made.append(record)
-    return record
+    return _kept(Claim(sentence, difference, error, int((a < b).sum()), len(a), p, level, margin))
 
 
 def claims_made() -> tuple[Claim, ...]:
@@ -173,11 +187,25 @@ def claims_made() -> tuple[Claim, ...]:
     return tuple(_made)
 
 
+def _kept(record: Claim) -> Claim:
+    """Note a claim that holds, and raise one that does not."""
+    if record.p > record.level:
+        raise AssertionError(f"not shown: {record}\n  {_advice(record)}")
+    _made.append(record)
+    return record
+
+
+def _sentence(sentence) -> str:
+    if not isinstance(sentence, str) or not sentence.strip():
+        raise ValueError(f"sentence must say what is claimed, got {sentence!r}")
+    return sentence
+
+
 def _pair(a, b) -> tuple[np.ndarray, np.ndarray]:
     for name, arm in (("a", a), ("b", b)):
         if getattr(arm, "dims", ("seed",)) != ("seed",):
             raise ValueError(f"{name} must have the dimension 'seed' alone, got {', '.join(arm.dims) or 'none'}")
-    if hasattr(a, "coords") and hasattr(b, "coords") and a.seed.values.tolist() != b.seed.values.tolist():
+    if hasattr(a, "coords") and hasattr(b, "coords") and a["seed"].values.tolist() != b["seed"].values.tolist():
         raise ValueError("a and b must have the same seeds in the same order")
     a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     if a.ndim != 1 or a.shape != b.shape:
@@ -190,15 +218,19 @@ def _pair(a, b) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _level(level) -> float:
-    if not 0 < level < 0.5:
+    if not 0 < _checks.finite("level", level) < 0.5:
         raise ValueError(f"level must be above 0 and below 0.5, got {level!r}")
     return float(level)
 
 
 def _mean_and_error(a, b) -> tuple[float, float]:
-    with np.errstate(invalid="ignore"):
+    """Return the mean of ``b - a`` and its standard error; 0 for a spread that is rounding."""
+    with np.errstate(invalid="ignore", over="ignore"):
         d = b - a
-        return float(d.mean()), float(d.std(ddof=1) / len(d) ** 0.5)
+        mean, spread = float(d.mean()), float(d.std(ddof=1))
+        if spread <= 4 * np.finfo(np.float64).eps * max(np.abs(a).max(), np.abs(b).max()):
+            spread = 0.0
+        return mean, spread / len(d) ** 0.5
 
 
 def _p(difference: float, error: float, seeds: int) -> float:
@@ -215,21 +247,30 @@ def _p_of_signs(agree: int, seeds: int) -> float:
     return sum(comb(seeds, k) for k in range(agree, seeds + 1)) / 2**seeds
 
 
-def _evidence(record: Claim) -> str:
-    mean, p = f"{record.difference:.2g} ± {record.standard_error:.2g}", f"p = {record.p:.2g}"
+def _evidence(record: Claim) -> list[str]:
+    mean, seeds = f"{record.difference:.2g} ± {record.standard_error:.2g}", f"{record.agree} of {record.seeds} seeds"
+    # of a small p one digit will do, and a very small one depends on the tails of the normal distribution
+    p = f"p = {record.p:.{2 if record.p > 0.001 else 1}g}" if record.p >= 1e-6 else "p < 1e-06"
     if record.margin is not None:
-        return f"within ±{record.margin:g}: {mean}, {p}"
-    seeds = f"{record.agree} of {record.seeds} seeds"
-    return f"by {mean}, {seeds}, {p}" if np.isfinite(record.difference) else f"{seeds}, {p}"
+        return [mean, f"margin ±{record.margin:g}", p]
+    return [f"by {mean}", seeds, p] if np.isfinite(record.difference) else [seeds, p]
 
 
 def _advice(record: Claim) -> str:
+    quantile = NormalDist().inv_cdf
+    of_level, spread = quantile(1 - record.level), record.standard_error * record.seeds**0.5
     if not np.isfinite(record.difference):
-        return "a run failed, so seeds are counted and not measured"
-    if record.difference <= 0:
-        return "no number of seeds will show it, there is no such difference"
-    spread = record.standard_error * record.seeds**0.5
-    quantiles = NormalDist().inv_cdf(1 - record.level) + NormalDist().inv_cdf(POWER)
-    needed = (quantiles * spread / record.difference) ** 2
-    needed += NormalDist().inv_cdf(1 - record.level) ** 2 / 2  # Student's t has wider tails than the normal
-    return f"a difference of this size and spread needs about {max(SEEDS, ceil(needed))} seeds"
+        if record.margin is not None:
+            return "A run failed, so there is no mean difference."
+        return f"A run failed, so signs are counted: at least {ceil(-log2(record.level))} seeds must all agree."
+    if record.margin is None:
+        room, of_power = record.difference, quantile(POWER)
+    else:
+        # both tests must succeed, so each may fail half as often
+        room, of_power = record.margin - abs(record.difference), quantile((1 + POWER) / 2)
+    if room <= 0:
+        why = "there is no such difference" if record.margin is None else "the difference is not within the margin"
+        return f"No number of seeds will show it: {why}."
+    # Student's t has wider tails than the normal distribution, which the last term makes good
+    needed = ((of_level + of_power) * spread / room) ** 2 + of_level**2 / 2
+    return f"To show a difference of this size and spread takes about {max(SEEDS, ceil(needed))} seeds."
