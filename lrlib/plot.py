@@ -49,7 +49,6 @@ STYLE = {
     "savefig.facecolor": "none",
     "svg.hashsalt": "lrlib",
 }
-_TIGHT = {"handletextpad": 0.3, "columnspacing": 1.0, "handlelength": 1.4}
 VALLEY = 1.1  # a rate whose loss is within a tenth of the lowest is a right one
 SKY = 1.5  # a picture of a run is this many times as high as the highest start
 
@@ -234,21 +233,19 @@ def path(objective, traces: Mapping) -> Figure:
         If there is no run, or one has more than one parameter.
     """
     _each(traces, (), "path draws one parameter")
-    top, points = _window(objective, traces)
+    top, points = _window(traces)
     low, high = points.min(), points.max()
     margin = 0.1 * (high - low) or 1.0
     curve = np.linspace(low - margin, high + margin, 201)
     ground = np.array([objective(w) for w in curve])
-    depth = min(ground)
-    top = max(top, depth + 1e-12)
 
     figure, panels = _panels(len(traces), 2.3, sharey=True)
     for axes, (name, trace) in zip(panels, traces.items(), strict=True):
         run, losses = _finite(trace)
         axes.plot(curve, ground, color=PALE, linestyle="-")
-        axes.plot(run, losses, "o-", markersize=4, linewidth=1, color=colour(name) or INK, clip_on=True)
+        axes.plot(run, losses, "o-", markersize=4, linewidth=1, color=colour(name) or INK)
         axes.plot(run[0], losses[0], "o", color=INK)
-        axes.set(title=name, xlim=(curve[0], curve[-1]), ylim=(depth - 0.06 * (top - depth), top))
+        axes.set(title=name, xlim=(curve[0], curve[-1]), ylim=(ground.min() - 0.06 * (top - ground.min()), top))
         inside = (trace.parameters >= curve[0]) & (trace.parameters <= curve[-1]) & (trace.losses <= top)
         if not inside[-1]:
             words = f"out of the picture\nafter step {_last(inside)}"
@@ -295,7 +292,7 @@ def contours(
     if together and isinstance(objective, Mapping):
         raise ValueError(f"together must be False where each run has its own objective, got {together!r}")
 
-    found = [_window(each[name], {name: trace}) for name, trace in traces.items()]
+    found = [_window({name: trace}) for name, trace in traces.items()]
     lowest = [np.atleast_2d(f.minimum) for f in each.values() if np.shape(getattr(f, "minimum", None)) == (2,)]
     points = np.concatenate([inside for _, inside in found] + lowest)
     low, high = points.min(axis=0), points.max(axis=0)
@@ -311,8 +308,7 @@ def contours(
             ground = np.array([[each[name](np.array([x, y])) for x in grids[:, 0]] for y in grids[:, 1]])
             _draw_map(axes, grids, ground, levels)
             axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
-            if 0.4 < shape < 1.3:
-                axes.set_aspect("equal")
+            axes.set_aspect("equal" if 0.4 < shape < 1.3 else "auto")
         run, _ = _finite(trace)
         shown = colour(name) or (PLAIN[i % len(PLAIN)] if together else INK)
         axes.plot(*run.T, "o-", markersize=3, linewidth=1.2, color=shown, label=name)
@@ -321,7 +317,7 @@ def contours(
             inside = ((trace.parameters >= low) & (trace.parameters <= high)).all(axis=1)
             axes.set_title(name if inside[-1] else f"{name}\nleaves after step {_last(inside)}")
     if together:
-        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=2, **_TIGHT)
+        _with_legend(figure, panels[0], 2)
     figure.supxlabel(names[0], size="medium")
     figure.supylabel(names[1], size="medium")
     return figure
@@ -347,17 +343,14 @@ def loss_and_rate(traces: Mapping) -> Figure:
     Raises
     ------
     ValueError
-        If there is no run, or a run has no finite loss at all.
+        If there is no run.
     """
     _each(traces, None, "")
     runs = {name: (np.arange(len(t.losses)), t.losses, None, t.applied) for name, t in traces.items()}
     figure, above = _over_rates(runs)
     losses = np.concatenate([trace.losses.astype(np.float64) for trace in traces.values()])
-    losses = losses[np.isfinite(losses)]
-    if not len(losses):
-        raise ValueError("traces must have a finite loss, got none")
     highest = 1e3 * max(abs(float(trace.losses[0])) for trace in traces.values())
-    _logarithmic(above, losses, min(losses.max(), highest))
+    _logarithmic(above, losses[np.isfinite(losses)], highest)
     return figure
 
 
@@ -427,15 +420,16 @@ def meanings(runs, measure: str = "validation_loss") -> list[str]:
 def u_shape(runs, measure: str = "validation_loss", rates: Sequence[float] = ()) -> Figure:
     """Draw a sweep's result against the learning rate: the U, each rate in the colour of what it is.
 
-    Points are means over the seeds, bars their range; a cross at the top edge is a rate with which runs failed, with
-    how many of them.
+    Points are means over the runs that did not fail, bars their range. A cross at the top edge is a rate with which a
+    run failed. The line joins the rates with which none did.
 
     Parameters
     ----------
     runs : xarray.Dataset
         What ``lrlib.sweep.sweep`` returned.
     measure : str
-        What to draw: ``"validation_loss"``, ``"test_loss"``, …
+        What to draw: ``"validation_loss"``, ``"test_accuracy"``, …; a loss also says which rates are right, for an
+        accuracy the validation loss does.
     rates : sequence of float
         Rates to mark, those whose curves :func:`curves` draws in the same colours.
 
@@ -449,35 +443,30 @@ def u_shape(runs, measure: str = "validation_loss", rates: Sequence[float] = ())
         If no rate has a finite mean, or a rate to be marked is not in the sweep.
     """
     figure, axes = figure_of(2.8)
-    kinds, values = meanings(runs, measure), runs[measure].transpose("learning_rate", "seed").values
+    of_loss = measure.endswith("loss")
+    kinds = meanings(runs, measure if of_loss else "validation_loss")
+    values = runs[measure].transpose("learning_rate", "seed").values.astype(np.float64)
     failed = runs.failed.transpose("learning_rate", "seed").values | ~np.isfinite(values)
-    kept = np.where(failed, np.nan, values.astype(np.float64))
-    grid = runs.learning_rate.values
+    kept, grid = np.where(failed, np.nan, values), runs.learning_rate.values
     at = [_position(runs, rate) for rate in rates]
     marked = dict(zip(at, _shades([kinds[i] for i in at]), strict=True))
-    whole = ~failed.any(axis=1)
-    axes.plot(grid[whole], kept[whole].mean(axis=1), color=PALE, linestyle="-", linewidth=1, zorder=1)
+    axes.plot(
+        grid[whole := ~failed.any(axis=1)], kept[whole].mean(axis=1), color=PALE, linestyle="-", linewidth=1, zorder=1
+    )
     for i, (rate, kind) in enumerate(zip(grid, kinds, strict=True)):
-        good = kept[i][np.isfinite(kept[i])]
-        if len(good):
-            mean = good.mean()
-            reach = [[mean - good.min()], [good.max() - mean]]
-            size = 9 if i in marked else 5
-            axes.errorbar(
-                rate, mean, reach, fmt="o", color=marked.get(i, COLOUR[kind]), markersize=size, elinewidth=1.5
-            )
-        if failed[i].any() and kind != "too small":
-            axes.plot(
-                rate, 0.94, "x", color=COLOUR["failed"], transform=axes.get_xaxis_transform(), zorder=3, markersize=6
-            )
+        look = {"color": marked.get(i, COLOUR[kind]), "markersize": 9 if i in marked else 5, "elinewidth": 1.5}
+        if len(good := kept[i][np.isfinite(kept[i])]):
+            axes.errorbar(rate, good.mean(), np.abs([[good.min()], [good.max()]] - good.mean()), fmt="o", **look)
+    crosses = grid[failed.any(axis=1) & (np.array(kinds) != "too small")]
     for kind in dict.fromkeys(kinds):
         if kind != "failed":
             axes.plot([], [], "o", color=COLOUR[kind], label=kind)
-    if (failed.any(axis=1) & (np.array(kinds) != "too small")).any():
-        axes.plot([], [], "x", color=COLOUR["failed"], label="failed runs")
-    axes.set(xscale="log", yscale="log", xlabel="learning rate", ylabel=measure.replace("_", " "))
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=4, **_TIGHT)
-    return figure
+    if len(crosses):
+        look = {"linestyle": "", "marker": "x", "color": COLOUR["failed"], "label": "failed runs"}
+        axes.plot(crosses, np.full(len(crosses), 0.94), transform=axes.get_xaxis_transform(), **look)
+    axes.set(xscale="log", xlabel="learning rate", ylabel=measure.replace("_", " "))
+    axes.set_yscale("log" if of_loss else "linear")
+    return _with_legend(figure, axes, 4)
 
 
 @_in_style
@@ -517,19 +506,18 @@ def curves(
         kinds = meanings(runs, measure)
         at = [_position(runs, rate) for rate in rates]
         arms = {f"{kinds[i]}, {runs.learning_rate.values[i]:.2g}": runs.isel(learning_rate=i) for i in at}
-        shown = _shades([kinds[i] for i in at])
-        shown = dict(zip(arms, shown, strict=True))
+        shown = dict(zip(arms, _shades([kinds[i] for i in at]), strict=True))
     drawn = {}
     for name, run in arms.items():
         if "learning_rate" in run.loss.dims and run.sizes["learning_rate"] != 1:
             raise ValueError(f"runs[{name!r}] must have one learning rate, got {run.sizes['learning_rate']}")
-        losses = np.asarray(run.loss.squeeze().transpose("step", ...), dtype=np.float64)
-        losses = losses.reshape(len(losses), -1)
+        losses, applied = (
+            np.asarray(part.transpose("step", ...), dtype=np.float64).reshape(run.sizes["step"], -1)
+            for part in (run.loss, run.applied)
+        )
         whole = len(losses) // window * window
         means = losses[:whole].reshape(-1, window, losses.shape[-1]).mean(axis=1)
-        steps = np.arange(len(means)) * window + (window - 1) / 2
-        applied = np.asarray(run.applied.transpose("step", ...), dtype=np.float64).reshape(len(losses), -1)[:, 0]
-        drawn[name] = steps, means, shown.get(name), applied
+        drawn[name] = np.arange(len(means)) * window + (window - 1) / 2, means, shown.get(name), applied[:, 0]
     figure, above = _over_rates(drawn)
     means = np.concatenate([means.ravel() for _, means, *_ in drawn.values()])
     if scale == "log":
@@ -601,9 +589,8 @@ def _shades(kinds: Sequence[str]) -> list[str]:
     """Return a colour for each of these meanings, lighter ones where a meaning comes again."""
     shades = []
     for i, kind in enumerate(kinds):
-        pale = 0.4 * kinds[:i].count(kind)
-        rgb = np.array(mpl.colors.to_rgb(COLOUR[kind]))
-        shades.append(mpl.colors.to_hex(rgb + min(pale, 0.6) * (1 - rgb)).upper())
+        rgb, pale = np.array(mpl.colors.to_rgb(COLOUR[kind])), min(0.4 * kinds[:i].count(kind), 0.6)
+        shades.append(mpl.colors.to_hex(rgb + pale * (1 - rgb)).upper())
     return shades
 
 
@@ -638,13 +625,19 @@ def _finite(trace):
     return trace.parameters[kept], trace.losses[kept]
 
 
-def _window(objective, traces: Mapping):
+def _window(traces: Mapping):
     """Return how high the picture is, and the points that lie in it: those below the sky over the highest start."""
     starts = [float(trace.losses[0]) for trace in traces.values()]
     runs = [_finite(trace) for trace in traces.values()]
     low = min(float(losses.min()) for _, losses in runs)
     top = low + SKY * (max(starts) - low)
     return top, np.concatenate([run[losses <= top] for run, losses in runs])
+
+
+def _with_legend(figure, axes, columns: int):
+    tight = {"handletextpad": 0.3, "columnspacing": 1.0, "handlelength": 1.4}
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=columns, **tight)
+    return figure
 
 
 def _last(inside) -> int:
@@ -665,10 +658,11 @@ def _draw_map(axes, grids, ground, levels: int) -> None:
 def _over_rates(runs: Mapping):
     """Draw {name: (steps, losses, colour, applied)}; return the figure and the panel of the losses."""
     constant = all((applied == applied[0]).all() for *_, applied in runs.values())
-    figure, panels = figure_of(2.8 if constant else 3.9, 1 if constant else 2, sharex=True, squeeze=False)
-    above, below = panels[0, 0], panels[-1, 0]
-    if not constant:
-        panels[0, 0].get_gridspec().set_height_ratios((2, 1))
+    if constant:
+        figure, above = figure_of(2.8)
+        below = above
+    else:
+        figure, (above, below) = figure_of(3.9, 2, sharex=True, height_ratios=(2, 1))
     for i, (name, (steps, losses, shown, applied)) in enumerate(runs.items()):
         style = {"color": shown or colour(name) or PLAIN[i % len(PLAIN)], "linestyle": "-"}
         label = f"{name} ({applied[0]:.2g})" if constant and f"{applied[0]:.2g}" not in name else name
@@ -683,8 +677,7 @@ def _over_rates(runs: Mapping):
     below.set(xlabel="step")
     if not constant:
         below.set(ylabel="applied\nlearning rate", ylim=(0, None))
-    figure.legend(*above.get_legend_handles_labels(), loc="outside upper center", ncols=2, **_TIGHT)
-    return figure, above
+    return _with_legend(figure, above, 2), above
 
 
 def _logarithmic(axes, losses, top: float) -> None:
@@ -695,5 +688,5 @@ def _logarithmic(axes, losses, top: float) -> None:
         near = 10.0 ** np.floor(np.log10(max(sizes.min(initial=1.0), 1e-6 * sizes.max(initial=1.0))))
         axes.set_yscale("symlog", linthresh=near)
         axes.set_ylabel(f"loss (linear below {near:g})")
-    if losses.max() > top > 0:
+    if losses.max(initial=0) > top > 0:
         axes.set_ylim(top=top)

@@ -232,7 +232,7 @@ def test_the_u_and_its_curves_have_one_colour_for_one_rate():
     runs = swept()
     axes = plot.u_shape(runs, rates=[0.01, 0.2, 1.0]).axes[0]
     points = {line.get_xdata()[0]: line for line in axes.lines if line.get_marker() == "o" and len(line.get_xdata())}
-    crosses = {line.get_xdata()[0] for line in axes.lines if line.get_marker() == "x" and len(line.get_xdata())}
+    crosses = {x for line in axes.lines if line.get_marker() == "x" for x in line.get_xdata()}
     assert set(points) == set(GRID) and crosses == {1.0, 10.0}
     assert points[0.1].get_ydata()[0] == pytest.approx(0.105)
     assert points[1.0].get_ydata()[0] == pytest.approx(0.5 * 3.1 / 3), "of the runs that did not fail"
@@ -242,6 +242,14 @@ def test_the_u_and_its_curves_have_one_colour_for_one_rate():
         assert line.get_color() == points[rate].get_color()
         losses = runs.loss.sel(learning_rate=rate).mean("seed").values.reshape(3, 10).mean(axis=1)
         np.testing.assert_allclose(drawn(line), [[4.5, 14.5, 24.5], losses])
+
+
+def test_an_accuracy_is_high_where_the_rate_is_right():
+    runs = swept()
+    runs["test_accuracy"] = 1 - runs.validation_loss
+    loss, accuracy = (plot.u_shape(runs, measure).axes[0] for measure in ("validation_loss", "test_accuracy"))
+    assert [line.get_color() for line in loss.lines] == [line.get_color() for line in accuracy.lines]
+    assert (loss.get_yscale(), accuracy.get_yscale()) == ("log", "linear")
 
 
 def test_two_rates_of_one_meaning_are_told_apart():
