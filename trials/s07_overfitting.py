@@ -1,0 +1,72 @@
+"""S7 tried on other networks and data: does a rate ten times smaller overfit more easily?
+
+A fifth of the labels of 300 digits is drawn anew, so a network that learns those by heart gets worse on clean test
+digits. The large rate is given so many steps that it does; the small one is looked at after as many steps and after ten
+times as many, when it has gone as far: rate × steps is then the same.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from lrlib import datasets
+from lrlib.claims import claim
+from trials.setting import Outcome, Setting, Trial
+
+SEEDS = range(16)
+LARGE, SMALL = 0.3, 0.03
+MARGIN = 0.03  # the small rate overfits more if its accuracy is lower by more than this
+
+
+@dataclass(frozen=True)
+class Few(Setting):
+    """A setting with few samples, whose labels are noisy."""
+
+    label_noise: float = 0.2
+    batch_size: int = 20
+    steps: int = 500
+    few: int = 300
+
+    @property
+    def samples(self) -> datasets.Data:
+        data = super().samples
+        return replace(data, x_train=data.x_train[: self.few], y_train=data.y_train[: self.few])
+
+    def score(self, lr, steps) -> np.ndarray:
+        """Return what each seed gets on the test part, higher is better: the accuracy, or minus the loss."""
+        runs = replace(self, steps=steps).sweep([lr], SEEDS).isel(learning_rate=0)
+        return runs.test_accuracy.values if self.measure == "accuracy" else -runs.test_loss.values
+
+
+def no_more_easily(setting: Few) -> Outcome:
+    """After ten times the steps the small rate is no worse, within the margin; after as many steps it is better."""
+    steps = setting.steps
+    earlier, large = (setting.score(LARGE, n) for n in (steps // 4, steps))
+    same_steps, same_distance = (setting.score(SMALL, n) for n in (steps, 10 * steps))
+    figure = "{:.3f}; small {:.3f}, then {:.3f}".format(*(abs(s.mean()) for s in (large, same_steps, same_distance)))
+    try:
+        if large.mean() < earlier.mean():  # it was better a while ago: it has overfitted
+            claim(large, same_steps, "after equal steps the small rate is ahead")
+        claim(large - MARGIN, same_distance, "after ten times the steps it is not behind by more than the margin")
+    except AssertionError:
+        return Outcome(False, figure)
+    return Outcome(True, figure)
+
+
+CHAPTER = Few(measure="accuracy")
+CHANGES = {
+    "another split": {"split": 1},
+    "a third split": {"split": 2},
+    "fresh seeds": {"first_seed": 100},
+    "twice the steps": {"steps": 1000},
+    "half the steps": {"steps": 250},
+    "batches of 10": {"batch_size": 10},
+    "batches of 75": {"batch_size": 75},
+    "relu for tanh": {"activation": "relu"},
+    "twice the width": {"width": 64},
+    "twice the samples": {"few": 600, "steps": 1000},
+    "two fifths of the labels": {"label_noise": 0.4},
+    "loss for accuracy": {"measure": "loss"},
+}
+S7 = "Where a rate overfits, one ten times smaller does less in as many steps, no more in ten times as many (within 0.03)."
+TRIALS = [Trial("S7", S7, no_more_easily, (CHAPTER, *(replace(CHAPTER, name=n, **c) for n, c in CHANGES.items())))]
