@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lrlib.claims import claims_made
+from lrlib.claims import WIDTH, claims_made
 from lrlib.schedules import as_schedule
 
 KINDS = ("definition", "fact", "holds", "holds if", "does not hold")
@@ -58,7 +58,7 @@ def taught_is_applied(record, schedule=1.0) -> None:
     ----------
     record : Trace, xarray.Dataset or array_like of float
         What recorded the applied rates: a run of ``gradient_descent``, the result of a ``sweep``, or the rates that
-        ``AppliedRates`` took down. NaN, where a run had ended, is left out.
+        ``AppliedRates`` took down.
     schedule : Schedule, float or callable
         What was taught. For a sweep it is the factor on every learning rate, by default 1 throughout, and may be a
         function that returns a factor for each rate.
@@ -67,6 +67,8 @@ def taught_is_applied(record, schedule=1.0) -> None:
     ------
     AssertionError
         If a rate differs from the one that was taught, rounded once to the arithmetic of the run.
+    ValueError
+        If there is no rate in the record: then nothing was applied, or nothing was recorded.
 
     Examples
     --------
@@ -75,31 +77,28 @@ def taught_is_applied(record, schedule=1.0) -> None:
     applied = taught: 0.25, 3 updates
     """
     applied = getattr(record, "applied", record)
+    if np.size(applied) == 0:
+        raise ValueError("record must hold the rate of at least one update, got none")
     if hasattr(applied, "dims"):
+        from lrlib.sweep import factors
+
         applied = applied.transpose("step", "seed", "learning_rate")
         steps, seeds, rates = applied.shape
-        taught = (_factors(schedule, steps, rates) * applied.learning_rate.values)[:, None, :]
-        run = f"{seeds * rates} runs, {steps} updates each"
+        taught = (factors(schedule, steps, rates) * applied.learning_rate.values)[:, None, :]
+        lines = [f"applied = taught: {seeds * rates} runs, {steps} updates each"]
     else:
         applied = np.asarray(applied)
         taught = as_schedule(schedule).planned(len(applied))
-        run = f"{applied[0]:.4g}" + (f" to {applied[-1]:.4g}" if applied[-1] != applied[0] else "")
-        run += f", {len(applied)} updates"
+        ends = [applied[0]] + [applied[-1]] * bool(applied[-1] != applied[0])
+        rates = [" to ".join(f"{rate:.{digits}g}" for rate in ends) for digits in (4, 3, 2)]
+        lines = [f"applied = taught: {each}, {len(applied)} updates" for each in rates]
     applied, taught = np.asarray(applied), taught.astype(applied.dtype)
-    wrong = (applied != taught) & ~np.isnan(applied)
+    wrong = applied != taught
     if wrong.any():
         step = int(np.argwhere(wrong)[0][0])
         was, meant = applied[wrong][0], np.broadcast_to(taught, applied.shape)[wrong][0]
         raise AssertionError(f"at step {step} the rate {was:.9g} was applied, and {meant:.9g} was taught")
-    print(f"applied = taught: {run}")
-
-
-def _factors(schedule, steps: int, rates: int) -> np.ndarray:
-    """Return factors[step, learning rate], as a sweep makes them."""
-    if callable(schedule):
-        rows = [np.broadcast_to(schedule(step), rates) for step in range(steps)]
-        return np.array(rows, dtype=np.float64)
-    return np.full((steps, rates), float(schedule))
+    print(next((line for line in lines if len(line) <= WIDTH), lines[-1]))
 
 
 def ledger() -> None:
@@ -107,10 +106,9 @@ def ledger() -> None:
 
     The page of verdicts adds up these records. Luck alone passes a claim as often as its level says.
 
-    Examples
-    --------
-    >>> from lrlib.claims import claim
-    >>> shown = claim([0, 0, 0, 0, 0], [1, 2, 1, 2, 1], "zero is less")
+    Notes
+    -----
+    What counts is every claim of this process that has held, so a cell that was run twice is counted twice.
     """
     claims = claims_made()
     by_luck = round(sum(claim.level for claim in claims), 4)

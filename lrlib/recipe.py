@@ -199,6 +199,11 @@ def _optimizer(optimizer) -> SGD | Adam:
     known = {keras.optimizers.SGD: SGD, keras.optimizers.Adam: Adam}.get(type(optimizer))
     if known is None:
         raise ValueError(f"optimizer must be SGD or Adam, others are not supported yet, got {type(optimizer).__name__}")
+    if not isinstance(optimizer._learning_rate, keras.Variable):
+        raise ValueError(
+            "optimizer must not have a schedule, which a sweep would not use: give it to the sweep, as schedule=, "
+            "which multiplies every learning rate"
+        )
     config = optimizer.get_config()
     settings = {name: config.pop(name) for name in known.__dataclass_fields__}
     # the moving average of the weights is off by default, and its two settings mean nothing then

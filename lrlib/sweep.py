@@ -21,7 +21,7 @@ from lrlib import _checks
 from lrlib._modules import make_callable
 from lrlib.datasets import Data, as_data, batches
 from lrlib.recipe import Recipe, dense_layers, recipe_of
-from lrlib.schedules import Schedule
+from lrlib.schedules import FunctionOfStep, Schedule, as_schedule
 from lrlib.streams import stream
 
 SLICE_SECONDS = 0.5  # Ctrl-C works between slices
@@ -38,7 +38,7 @@ def sweep(
     *,
     steps: int,
     batch_size: int,
-    schedule: Schedule | Callable[[int], float | Sequence[float]] | None = None,
+    schedule: Schedule | float | Callable[[int], float | Sequence[float]] = 1.0,
     progress: bool | None = None,
 ) -> xr.Dataset:
     r"""Train a Keras model with every learning rate and every seed, all of them at once.
@@ -68,9 +68,9 @@ def sweep(
         The number of updates, at least 1.
     batch_size : int
         The samples in a batch, at most those in the training part.
-    schedule : Schedule or callable, optional
+    schedule : Schedule, float or callable
         A factor for every step, so the learning rate is the peak of a schedule whose peak is 1. By default always 1.
-        What it returns may also be a factor for each learning rate, so every rate can take a course of its own.
+        A function of the step may also return a factor for each learning rate, so every rate can take its own course.
     progress : bool, optional
         Whether to print a progress bar. By default only in a terminal, not in a notebook.
 
@@ -95,8 +95,8 @@ def sweep(
     TypeError, ValueError
         If the model is not compiled, or has a layer, loss, optimizer or setting that the sweep does not know; if the
         labels do not fit the model; if rates are not positive or repeated; if seeds are missing or repeated; if a batch
-        is larger than the training part; if the schedule returns a negative factor, or more or fewer factors than
-        there are rates; if the loss is NaN or infinite before the first update.
+        is larger than the training part; if the optimizer has a schedule of its own; if ``schedule`` returns a negative
+        factor, or more or fewer factors than there are rates; if the loss is NaN or infinite before the first update.
 
     Notes
     -----
@@ -119,7 +119,7 @@ def sweep(
     seeds = _different("seeds", seeds, functools.partial(_checks.whole, at_least=0))
     steps = _checks.whole("steps", steps, at_least=1)
     progress = sys.stdout.isatty() if progress is None else _checks.flag("progress", progress)
-    factors = _factors(schedule, steps, len(learning_rates))
+    planned = factors(schedule, steps, len(learning_rates))
     parts = {part: _fitting(recipe, data, part) for part in ("train", "validation", "test")}
     order = np.stack([batches(len(data.x_train), batch_size, steps, seed) for seed in seeds], axis=1)
     start = [np.stack(draws) for draws in zip(*(initial_weights(model, seed) for seed in seeds), strict=True)]
@@ -128,7 +128,7 @@ def sweep(
     shape = len(learning_rates), len(seeds)
     lanes = np.arange(-(-np.prod(shape) // LANES) * LANES).clip(max=np.prod(shape) - 1)
     rate_of_lane, seed_of_lane = np.unravel_index(lanes, shape)
-    rates = _rates(factors, learning_rates)[:, rate_of_lane]
+    rates = _rates(planned, learning_rates)[:, rate_of_lane]
 
     def by_rate_and_seed(values):
         return values[..., : np.prod(shape)].reshape(*values.shape[:-1], *shape)
@@ -172,7 +172,7 @@ class BestRate:
     high: float
 
     def __str__(self):
-        return f"best rate {self.learning_rate:.2g}, within 10 % from {self.low:.2g} to {self.high:.2g}"
+        return f"best rate {self.learning_rate:.2g}, valley {self.low:.2g} to {self.high:.2g}"
 
 
 def best_rate(runs: xr.Dataset, measure: str = "validation_loss") -> BestRate:
@@ -184,9 +184,9 @@ def best_rate(runs: xr.Dataset, measure: str = "validation_loss") -> BestRate:
     ----------
     runs : xarray.Dataset
         What :func:`sweep` returned, or some of its seeds: ``runs.sel(seed=[0, 1, 2])``.
-    measure : str
-        What to choose by, one of the sweep's results for each rate and seed. A loss is best where it is lowest, an
-        accuracy where the share of errors is.
+    measure : {"validation_loss", "validation_accuracy", "train_loss", "train_accuracy"}
+        What to choose by: the mean over the seeds. A loss is best where it is lowest, an accuracy where the share of
+        errors is. If two rates are equally good it is the smaller one.
 
     Returns
     -------
@@ -196,8 +196,8 @@ def best_rate(runs: xr.Dataset, measure: str = "validation_loss") -> BestRate:
     Raises
     ------
     ValueError
-        If there is no such measure; if the best rate is the lowest or the highest that was tried, so that a better one
-        may lie outside; if every rate has a run that failed.
+        If there is no such measure, or it is of the test part, which is for reporting; if the best rate is the lowest
+        or the highest that was tried, so that a better one may lie outside; if every rate has a run that failed.
 
     Examples
     --------
@@ -208,8 +208,11 @@ def best_rate(runs: xr.Dataset, measure: str = "validation_loss") -> BestRate:
     >>> best_rate(runs).learning_rate
     0.03
     """
-    if set(getattr(runs.get(measure), "dims", ())) != {"learning_rate", "seed"}:
-        raise ValueError(f"measure must be one of the results for each rate and seed, got {measure!r}")
+    known = [f"{part}_{what}" for part in ("validation", "train") for what in ("loss", "accuracy")]
+    if measure not in known or measure not in runs:
+        raise ValueError(f"measure must be one of {', '.join(n for n in known if n in runs)}, got {measure!r}")
+    if set(runs[measure].dims) != {"learning_rate", "seed"}:
+        raise ValueError(f"runs must have several learning rates and seeds, got {', '.join(runs[measure].dims)}")
     asked, runs = runs.learning_rate.values.tolist(), runs.sortby("learning_rate")
     values = 1 - runs[measure] if measure.endswith("accuracy") else runs[measure]
     usable = np.isfinite(values) & ~runs.failed
@@ -222,11 +225,9 @@ def best_rate(runs: xr.Dataset, measure: str = "validation_loss") -> BestRate:
             f"learning_rates must go on beyond {rates[best]:g}, the best of them, since a better one may lie outside"
         )
     within = means <= means[best] + 0.1 * abs(means[best])
-    low, high = best, best
-    while low > 0 and within[low - 1]:
-        low -= 1
-    while high < len(rates) - 1 and within[high + 1]:
-        high += 1
+    outside = np.flatnonzero(~within)
+    low = outside[outside < best].max(initial=-1) + 1
+    high = outside[outside > best].min(initial=len(rates)) - 1
     return BestRate(float(rates[best]), asked.index(rates[best]), float(rates[low]), float(rates[high]))
 
 
@@ -275,13 +276,38 @@ def _different(name: str, values, check) -> list:
     return values
 
 
-def _factors(schedule, steps: int, columns: int) -> np.ndarray:
-    """Return factors[step, learning rate]."""
-    if schedule is None:
-        return np.ones((steps, columns))
-    if not callable(schedule):
-        raise TypeError(f"schedule must be a schedule or a function of the step, got {schedule!r}")
-    return np.array([_factors_at(step, schedule(step), columns) for step in range(steps)])
+def factors(schedule, steps: int, rates: int) -> np.ndarray:
+    """Return what a sweep multiplies each of so many learning rates with, at each step.
+
+    Parameters
+    ----------
+    schedule : Schedule, float or callable
+        As in :func:`sweep`.
+    steps, rates : int
+        The number of updates and of learning rates.
+
+    Returns
+    -------
+    numpy.ndarray, shape (steps, rates)
+        Finite and not negative.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is no schedule; if a factor is no number, negative or not finite; if a step has more or fewer factors
+        than there are rates.
+
+    Examples
+    --------
+    >>> factors(lambda step: [1, 1 / (1 + step)], steps=3, rates=2)
+    array([[1.        , 1.        ],
+           [1.        , 0.5       ],
+           [1.        , 0.33333333]])
+    """
+    schedule = as_schedule(1.0 if schedule is None else schedule)
+    if isinstance(schedule, FunctionOfStep):
+        return np.array([_factors_at(step, schedule.function(step), rates) for step in range(steps)])
+    return np.repeat(schedule.planned(steps)[:, None], rates, axis=1)
 
 
 def _factors_at(step: int, value, columns: int) -> list[float]:
@@ -293,10 +319,10 @@ def _factors_at(step: int, value, columns: int) -> list[float]:
     return [_checks.non_negative(f"schedule({step})[{i}]", factor) for i, factor in enumerate(value)]
 
 
-def _rates(factors, learning_rates) -> np.ndarray:
+def _rates(planned, learning_rates) -> np.ndarray:
     """Return rates[step, learning rate], rounded once to the arithmetic of the run."""
     with np.errstate(over="ignore"):
-        rates = (factors * learning_rates).astype(np.float32)
+        rates = (planned * learning_rates).astype(np.float32)
     if not np.isfinite(rates).all():
         raise ValueError("learning_rates must be finite in float32 when the schedule has multiplied them")
     return rates

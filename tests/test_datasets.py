@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import sklearn.datasets
 
-from lrlib.datasets import Data, breast_cancer, diabetes, digits, with_label_noise
+from lrlib.datasets import Data, as_data, batches, breast_cancer, diabetes, digits, training_part, with_label_noise
 from refusal import refused
 
 LOADERS = {digits: "load_digits", breast_cancer: "load_breast_cancer", diabetes: "load_diabetes"}
@@ -211,3 +211,93 @@ def test_integers_beyond_32_bits_are_refused():
 def test_the_module_needs_scikit_learn_only_to_load():
     code = "import sys, lrlib.datasets; assert 'sklearn' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+# Batches
+
+
+def test_batches_go_through_the_samples_epoch_by_epoch():
+    order = batches(samples=10, batch_size=3, steps=7, seed=0)
+    assert order.shape == (7, 3) and order.dtype == np.int32
+    for epoch in (order[:3], order[3:6]):
+        assert len(set(epoch.ravel())) == 9 and set(epoch.ravel()) <= set(range(10))
+    assert not np.array_equal(order[:3], order[3:6])
+    np.testing.assert_array_equal(batches(10, 3, 2, seed=0), order[:2])
+    assert not np.array_equal(batches(10, 3, 7, seed=1), order)
+    assert set(batches(4, 4, 1, 0).ravel()) == {0, 1, 2, 3}
+
+
+def test_an_epoch_that_a_batch_does_not_divide_loses_its_rest():
+    """1079 digits in batches of 32 are 33 updates an epoch, and 23 samples wait for the next one."""
+    order = batches(len(digits().x_train), 32, 67, seed=0)
+    assert len(set(order[:33].ravel())) == len(set(order[33:66].ravel())) == 33 * 32
+    assert len(set(order[:34].ravel())) < 34 * 32
+
+
+@pytest.mark.parametrize(
+    ("change", "fragment"),
+    [
+        ({"batch_size": 11}, "batch_size must be at most 10, the number of samples, got 11"),
+        ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
+        ({"samples": 0}, "samples must be at least 1, got 0"),
+        ({"steps": 1.5}, "steps must be an integer, got 1.5"),
+        ({"seed": -1}, "seed must be at least 0, got -1"),
+    ],
+)
+def test_batches_that_there_are_not(change, fragment):
+    refused(lambda: batches(**{"samples": 10, "batch_size": 2, "steps": 3, "seed": 0, **change}), ValueError, fragment)
+
+
+# One form of data
+
+
+def test_data_is_returned_as_it_is():
+    data = digits()
+    assert as_data(data) is data
+    x, y = training_part(data)
+    assert x is data.x_train and y is data.y_train
+
+
+def test_a_pair_is_split_in_three_as_the_bundled_sets_are():
+    x, y = sklearn.datasets.load_digits(return_X_y=True)
+    data, bundled = as_data((x, y)), digits()
+    for part in PARTS:
+        np.testing.assert_array_equal(of(data, part)[0], 16 * of(bundled, part)[0])
+        np.testing.assert_array_equal(of(data, part)[1], of(bundled, part)[1])
+    assert data.classes == 10 and repr(data).startswith("<Data '(x, y)': 1079 + 359 + 359")
+
+
+@pytest.mark.parametrize(
+    ("y", "classes"),
+    [
+        (np.arange(10) % 3, 3),
+        (np.arange(10) % 3 > 0, None),
+        (np.arange(10) - 5, None),
+        (np.arange(10.0), None),
+        (np.zeros(10, int), None),
+        (np.eye(10, 3, dtype=int), None),
+    ],
+    ids=["integers", "booleans", "negative", "floats", "one value", "one hot"],
+)
+def test_integers_from_0_are_classes(y, classes):
+    assert as_data([np.ones((10, 2)), y]).classes == classes
+
+
+def test_of_a_pair_all_is_trained_on():
+    x, y = training_part(([[1, 2], [3, 4]], [0, 1]))
+    assert x.dtype == np.float32 and y.dtype == np.int32 and len(x) == len(y) == 2
+
+
+@pytest.mark.parametrize(
+    "bad", [np.ones((2, 3)), (np.ones(3),), (np.ones(3),) * 3, "xy", {"x": [1], "y": [1]}, None, 1]
+)
+@pytest.mark.parametrize("function", [as_data, training_part])
+def test_what_is_neither_data_nor_a_pair_is_refused(function, bad):
+    refused(lambda: function(bad), TypeError, "data must be an lrlib.datasets.Data or a pair (x, y), got")
+
+
+def test_bad_pairs_are_refused():
+    refused(lambda: as_data((np.ones((4, 1)), np.ones(4))), ValueError, "at least 5 samples", "got 4")
+    refused(lambda: as_data((np.ones((5, 1)), np.ones(4))), ValueError, "x and y must have equal lengths")
+    refused(lambda: training_part((np.ones((5, 1)), "a")), TypeError, "y must be an array of numbers")
+    assert repr(as_data((np.ones((5, 1)), np.ones(5)))).startswith("<Data '(x, y)': 3 + 1 + 1 samples")

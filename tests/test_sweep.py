@@ -10,11 +10,14 @@ from lrlib.quiet import keras, tf  # isort: skip  (the first import of TensorFlo
 
 import numpy as np
 import pytest
+import xarray as xr
 
 import lrlib.sweep as module
-from lrlib import ExponentialDecay, PiecewiseConstantDecay, datasets
+from lrlib import ExponentialDecay, PiecewiseConstantDecay, StepDecay, datasets
+from lrlib.datasets import batches
+from lrlib.keras import KerasSchedule
 from lrlib.recipe import recipe_of
-from lrlib.sweep import batches, initial_weights, sweep
+from lrlib.sweep import BestRate, best_rate, factors, initial_weights, sweep
 from optimizers import OPTIMIZERS
 from refusal import refused
 
@@ -117,7 +120,7 @@ def test_the_rate_read_off_the_weights_is_the_rate_reported_and_the_schedule_s()
     read_off = (w[..., :-1] - w[..., 1:]) / (2 * w[..., :-1])
     np.testing.assert_allclose(read_off, runs.applied.values[..., :-1], rtol=1e-4)
     for i, rate in enumerate(rates):
-        expected = rate * schedule.applied(12)
+        expected = rate * schedule.planned(12)
         np.testing.assert_array_equal(runs.applied.values[i], np.tile(expected.astype("float32"), (2, 1)))
         # what is one step off is far outside of that tolerance
         assert np.abs(read_off[i] / expected[1:] - 1).min() > 0.1
@@ -134,6 +137,35 @@ def test_any_function_of_the_step_is_a_schedule():
     model, data = one_weight()
     applied = run(model, data, [0.5], batch_size=2, schedule=lambda step: step / 2).applied.values
     np.testing.assert_array_equal(applied.ravel(), [0, 0.25, 0.5, 0.75, 1, 1.25])
+
+
+def test_a_number_is_a_schedule():
+    model, data = one_weight()
+    applied = run(model, data, [0.5, 0.25], steps=2, batch_size=2, schedule=0.5).applied.values
+    np.testing.assert_array_equal(applied, [[[0.25, 0.25]], [[0.125, 0.125]]])
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.5),
+        KerasSchedule(StepDecay(0.1, 10, 0.5)),
+        lambda: 0.1,
+    ],
+    ids=["Keras's", "lrlib's", "function"],
+)
+def test_a_schedule_of_the_optimizer_s_own_is_refused(own):
+    model, data = one_weight()
+    for optimizer in (keras.optimizers.SGD(own), keras.optimizers.Adam(own)):
+        model.compile(optimizer, "mse")
+        refused(lambda: run(model, data, batch_size=2), ValueError, "optimizer must not have a schedule", "schedule=")
+
+
+def test_factors():
+    decay = ExponentialDecay(1.0, 2, 0.5)
+    np.testing.assert_array_equal(factors(decay, 3, 2), np.stack([decay.planned(3)] * 2, axis=1))
+    np.testing.assert_array_equal(factors(decay, 3, 1), factors(lambda step: decay(step), 3, 1))
+    np.testing.assert_array_equal(factors(1.0, 2, 3), np.ones((2, 3)))
 
 
 def test_a_schedule_may_have_a_factor_for_each_rate():
@@ -322,6 +354,32 @@ def test_the_model_is_left_as_it_was(optimizer):
         assert config == str(model.get_config()) + str(model.optimizer.get_config())
 
 
+@pytest.mark.parametrize("end", ["refused", "not finite", "Ctrl-C"])
+def test_the_model_is_left_as_it_was_when_a_sweep_fails(end, monkeypatch):
+    model = model_for(CANCER, keras.optimizers.Adam())
+    model.fit(CANCER.x_train, CANCER.y_train, batch_size=64, verbose=0)
+    variables = [*model.variables, *model.optimizer.variables]
+    before, function, own = [v.numpy() for v in variables], model.train_function, dict(vars(model.optimizer))
+    data, error = CANCER, ValueError
+    if end == "refused":
+        data = DIABETES
+    elif end == "not finite":
+        model.layers[0].bias_initializer = keras.initializers.Constant(np.nan)
+    else:
+        error = KeyboardInterrupt
+
+        def interrupt(*_):
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(module, "_evaluate", interrupt)
+    with pytest.raises(error):
+        run(model, data)
+    for variable, value in zip(variables, before, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), value)
+    assert model.train_function is function and dict(vars(model.optimizer)) == own
+    assert not tf.config.optimizer.get_experimental_options().get("disable_meta_optimizer")
+
+
 def test_initial_weights_come_from_the_layers_initializers():
     model = model_for(CANCER, units=(40, 40), kernel_initializer="glorot_uniform", bias_initializer="ones")
     weights = initial_weights(model, 0)
@@ -343,17 +401,6 @@ def test_every_seed_and_every_layer_draws_its_own_weights():
     np.testing.assert_array_equal(one[0], again[0])
     assert np.abs(one[0] - other[0]).max() > 0.1 and np.abs(one[0] - one[2]).max() > 0.1
     assert abs(np.corrcoef(one[0].ravel(), other[0].ravel())[0, 1]) < 0.2
-
-
-def test_batches_go_through_the_samples_epoch_by_epoch():
-    order = batches(samples=10, batch_size=3, steps=7, seed=0)
-    assert order.shape == (7, 3) and order.dtype == np.int32
-    for epoch in (order[:3], order[3:6]):
-        assert len(set(epoch.ravel())) == 9 and set(epoch.ravel()) <= set(range(10))
-    assert not np.array_equal(order[:3], order[3:6])
-    np.testing.assert_array_equal(batches(10, 3, 2, seed=0), order[:2])
-    assert not np.array_equal(batches(10, 3, 7, seed=1), order)
-    assert set(batches(4, 4, 1, 0).ravel()) == {0, 1, 2, 3}
 
 
 # The result
@@ -420,6 +467,113 @@ def test_with_another_loss_the_lane_s_first_loss_stands_for_the_constant():
     assert not runs.failed[1].any() and runs.failed[2].all()
 
 
+# The data
+
+
+@pytest.mark.parametrize(("data", "classes"), [(CANCER, True), (DIABETES, False)])
+def test_a_pair_is_split_as_the_bundled_data_are(data, classes):
+    x = np.concatenate([data.x_train, data.x_validation, data.x_test])
+    y = np.concatenate([data.y_train, data.y_validation, data.y_test])
+    runs = run(model_for(data), (x, y))
+    identical(runs, run(model_for(data), datasets.as_data((x, y))))
+    assert ("test_accuracy" in runs) == classes and runs.attrs["data"] == "(x, y)"
+
+
+# The choice of a rate
+
+
+def chosen_from(values, rates=None, failed=None, **more):
+    """What a sweep gives, as far as the choice sees it: values[rate, seed]."""
+    values = np.asarray(values, dtype=float)
+    rates = 10.0 ** np.arange(len(values)) if rates is None else rates
+    failed = np.zeros(values.shape, bool) if failed is None else failed
+    names = ("learning_rate", "seed")
+    results = {"validation_loss": (names, values), "failed": (names, failed)}
+    results |= {name: (names, other) for name, other in more.items()}
+    return xr.Dataset(results, {"learning_rate": rates, "seed": np.arange(values.shape[1])})
+
+
+def test_the_best_rate_is_the_one_with_the_lowest_mean():
+    runs = chosen_from([[3, 3], [2, 4], [1, 2], [2, 1.2], [9, 9]])
+    assert best_rate(runs) == BestRate(100.0, 2, 100.0, 1000.0)
+    assert str(best_rate(runs)) == "best rate 1e+02, valley 1e+02 to 1e+03"
+    assert best_rate(runs.sel(seed=[1])).learning_rate == 1000
+
+
+@pytest.mark.parametrize("how", ["NaN", "infinite", "failed"])
+def test_a_rate_of_which_one_run_of_eight_failed_is_never_the_best(how):
+    """Its other seven are far better, and .mean("seed") would skip a NaN."""
+    values, failed = np.full((5, 8), 0.5), np.zeros((5, 8), bool)
+    values[[0, 4]], values[3] = 0.9, 0.01
+    values[2, 2] = 0.4
+    if how == "failed":
+        failed[3, 6] = True
+    else:
+        values[3, 6] = np.nan if how == "NaN" else np.inf
+    best = best_rate(chosen_from(values, failed=failed))
+    assert best.index == 2 and (best.low, best.high) == (10, 100)
+    refused(
+        lambda: best_rate(chosen_from(values, failed=np.eye(5, 8, dtype=bool))), ValueError, "each had a failed run"
+    )
+
+
+@pytest.mark.parametrize(("values", "edge"), [([[1], [2], [3]], "1,"), ([[3], [2], [1]], "100,"), ([[1]], "1,")])
+def test_a_best_rate_on_the_edge_is_refused(values, edge):
+    refused(
+        lambda: best_rate(chosen_from(values)),
+        ValueError,
+        f"learning_rates must go on beyond {edge}",
+        "may lie outside",
+    )
+
+
+def test_rates_in_any_order():
+    values, rates = np.array([[5.0], [1.05], [4.0], [1.0], [1.2]]), np.array([0.001, 0.03, 3.0, 0.1, 0.01])
+    for order in ([0, 1, 2, 3, 4], [4, 3, 2, 1, 0], [3, 0, 1, 4, 2]):
+        runs = chosen_from(values[order], rates[order])
+        best = best_rate(runs)
+        assert best.learning_rate == 0.1 == runs.learning_rate[best.index]
+        assert (best.low, best.high) == (0.03, 0.1)
+        assert float(runs.isel(learning_rate=best.index).validation_loss[0]) == 1.0
+
+
+def test_the_valley_ends_where_a_mean_is_more_than_a_tenth_above():
+    runs = chosen_from([[1.05], [1.2], [1.1], [1.0], [1.09], [1.11], [1.0001]])
+    assert best_rate(runs).index == 3
+    assert (best_rate(runs).low, best_rate(runs).high) == (100, 10_000)
+    # it may reach the edge, though the best rate may not lie there
+    assert best_rate(chosen_from([[1.05], [1.0], [1.09]])) == BestRate(10, 1, 1, 100)
+
+
+def test_an_accuracy_is_best_where_the_errors_are_fewest():
+    accuracy = np.array([[0.5], [0.9], [0.989], [0.99], [0.98]])
+    runs = chosen_from(np.ones((5, 1)), validation_accuracy=accuracy, train_loss=-accuracy)
+    best = best_rate(runs, "validation_accuracy")
+    # 1.1 % of errors are within a tenth of 1 %; 2 % are not, though 98 % are within a tenth of 99 %
+    assert best.index == 3 and (best.low, best.high) == (100, 1000)
+    assert best_rate(runs, "train_loss").index == 3
+
+
+@pytest.mark.parametrize("measure", ["test_loss", "test_accuracy", "loss", "failed", "validation_accuracy", "", None])
+def test_what_a_rate_is_not_chosen_by(measure):
+    runs = chosen_from([[2], [1], [2]], test_loss=[[2], [1], [2]], test_accuracy=[[0], [1], [0]])
+    refused(
+        lambda: best_rate(runs, measure), ValueError, "measure must be one of validation_loss, got", f"got {measure!r}"
+    )
+
+
+def test_one_seed_without_its_dimension_is_no_sweep():
+    runs = chosen_from([[2], [1], [2]])
+    refused(lambda: best_rate(runs.isel(seed=0)), ValueError, "runs must have several learning rates and seeds")
+
+
+def test_the_best_rate_of_a_sweep():
+    runs = run(model_for(DIABETES), DIABETES, [1e-4, 0.03, 1e3], [0, 1], steps=60)
+    best = best_rate(runs)
+    assert best.learning_rate == 0.03 and best.index == 1 and best.low == best.high == 0.03
+    refused(lambda: best_rate(runs.isel(learning_rate=[1, 2])), ValueError, "must go on beyond 0.03")
+
+
 # What is refused
 
 GOOD = {"model": model_for(CANCER), "data": CANCER, "learning_rates": [0.1], "seeds": [0], "steps": 2, "batch_size": 8}
@@ -428,7 +582,8 @@ GOOD = {"model": model_for(CANCER), "data": CANCER, "learning_rates": [0.1], "se
 @pytest.mark.parametrize(
     ("change", "error", "fragments"),
     [
-        ({"data": (CANCER.x_train, CANCER.y_train)}, TypeError, ["data must be an lrlib.datasets.Data"]),
+        ({"data": CANCER.x_train}, TypeError, ["data must be an lrlib.datasets.Data or a pair (x, y)", "ndarray"]),
+        ({"data": (CANCER.x_train,)}, TypeError, ["data must be an lrlib.datasets.Data or a pair (x, y)", "tuple"]),
         ({"learning_rates": []}, ValueError, ["learning_rates must have at least one entry"]),
         ({"learning_rates": [0.1, 0.2, 0.1]}, ValueError, ["learning_rates must all be different", "0.1"]),
         ({"learning_rates": [0.1, 0]}, ValueError, ["learning_rates[1] must be positive", "0"]),
@@ -449,7 +604,8 @@ GOOD = {"model": model_for(CANCER), "data": CANCER, "learning_rates": [0.1], "se
         ({"steps": 2.0}, ValueError, ["steps must be an integer"]),
         ({"batch_size": 0}, ValueError, ["batch_size must be at least 1"]),
         ({"batch_size": 344}, ValueError, ["batch_size must be at most 343", "344"]),
-        ({"schedule": 0.1}, TypeError, ["schedule must be a schedule or a function of the step"]),
+        ({"schedule": "0.1"}, TypeError, ["schedule must be a schedule, a number or a function of the step"]),
+        ({"schedule": -0.1}, ValueError, ["schedule must not be negative"]),
         ({"schedule": lambda step: -step}, ValueError, ["schedule(1) must not be negative"]),
         ({"schedule": lambda step: np.nan}, ValueError, ["schedule(0) must be finite"]),
         ({"schedule": lambda step: [1, 0, 1]}, ValueError, ["schedule(0) must be a number, or one for each of", "3"]),
