@@ -52,6 +52,17 @@ def test_a_trial_counts_and_names_its_exceptions():
     assert held(outcome(7, 9)) == (7, 9, ["variation 7", "variation 8"])
 
 
+def test_the_chapters_own_setting_is_no_variation_but_must_hold():
+    own = {"name": "as in the chapter", "held": True}
+    trial = outcome(8, 8)
+    trial["variations"].insert(0, own)
+    assert held(trial) == (8, 8, [])
+    assert tried({"S5": record("S5", "holds")[1]}, {"S5": trial}) == []
+    own["held"] = False
+    (wrong,) = tried({"S5": record("S5", "holds if")[1]}, {"S5": trial})
+    assert "S5 did not hold as in the chapter" in wrong
+
+
 @pytest.mark.parametrize(
     ("kind", "trial", "complaint"),
     [
