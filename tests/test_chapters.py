@@ -176,6 +176,16 @@ def test_the_first_screen_has_a_hook_a_question_and_a_picture(cells):
     assert len(words.split()) <= 120, f"{len(words.split())} words stand before the picture"
 
 
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_the_card_says_how_many_minutes_as_the_index_does(path):
+    """The card is the first admonition; it follows the picture."""
+    cells = nbformat.read(path, as_version=4).cells
+    card = next(cell.source for cell in markdown(cells) if re.search(r"^:{3,}\{", cell.source, re.MULTILINE))
+    (minutes,) = re.findall(r"(\d+)\s+minutes\s+to\s+read", card)
+    index = (ROOT / "index.md").read_text(encoding="utf8")
+    assert re.findall(rf"^\| {{doc}}`chapters/{path.stem}` \|.*\| (\d+) \|$", index, re.MULTILINE) == [minutes]
+
+
 @each_chapter
 def test_the_first_code_cell_is_for_colab(cells):
     first = code(cells)[0]
