@@ -73,9 +73,8 @@ class Setting:
 
         Lower is better: a loss, or the share of errors. A run that failed is infinite.
         """
-        runs = self.sweep(peaks, [*CHOOSE, *JUDGE], schedule)
-        best = best_rate(runs.isel(seed=slice(len(CHOOSE))), f"validation_{self.measure}")
-        judging = runs.isel(learning_rate=best.index, seed=slice(len(CHOOSE), None))
+        best = best_rate(self.sweep(peaks, CHOOSE, schedule), f"validation_{self.measure}")
+        judging = self.sweep([best.learning_rate], JUDGE, schedule).isel(learning_rate=0)
         tested = judging[f"test_{self.measure}"]
         tested = 1 - tested if self.measure == "accuracy" else tested
         return tested.where(~judging.failed, np.inf).values
