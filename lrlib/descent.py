@@ -2,12 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from numbers import Real
 
 import numpy as np
 
 from lrlib import _checks
-from lrlib.schedules import Constant, Schedule
+from lrlib.schedules import Schedule, as_schedule
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -90,12 +89,13 @@ def gradient_descent(
     Parameters
     ----------
     objective : Quadratic, TwoWells or any object like them
-        Called with parameters it returns the loss; ``objective.gradient`` returns the gradient. If it has a
+        Called with parameters it returns the loss, one number; ``objective.gradient`` returns the gradient, in the
+        shape of the parameters. Both get copies, so what they do to them is not on the record. If it has a
         ``shape``, ``start`` must have it too.
     start : float or array_like
         The parameters :math:`w_0`, finite.
     schedule : Schedule, float or callable
-        What gives the rate of each step. A number is the same rate throughout; a callable is a function of the step.
+        What gives the rate of each step: whatever :func:`~lrlib.schedules.as_schedule` takes.
     steps : int
         The number of updates, at least 1.
     dtype : numpy.float32 or numpy.float64
@@ -109,11 +109,14 @@ def gradient_descent(
     Raises
     ------
     TypeError
-        If ``schedule`` is neither a schedule, a number nor callable.
+        If ``schedule`` is neither a schedule, a number nor a function of the step; if a rate, a loss or a gradient is
+        not made of real numbers.
     ValueError
         If ``start`` has the wrong shape or is not finite; if ``steps`` is not an integer of at least 1; if a rate,
         be it ``schedule`` itself or what it returns, is negative, NaN or infinite in ``dtype``; if ``dtype`` is
-        another; if the gradient has not the shape of the parameters.
+        another; if the loss is more than one number, or the gradient has not the shape of the parameters.
+    OverflowError
+        If a rate is too large for a float64.
 
     References
     ----------
@@ -126,29 +129,24 @@ def gradient_descent(
     >>> trace = gradient_descent(Quadratic(2.0), start=1.0, schedule=0.25, steps=3)
     >>> trace.parameters
     array([1.   , 0.5  , 0.25 , 0.125])
-    >>> bool((trace.applied == Constant(0.25)(trace.steps)).all())
-    True
+    >>> trace.applied
+    array([0.25, 0.25, 0.25])
     """
     dtype = _dtype(dtype)
     steps = _checks.whole("steps", steps, at_least=1)
-    schedule = _schedule(schedule)
+    schedule = as_schedule(schedule)
     with np.errstate(over="ignore", invalid="ignore"):
         parameters = _start(objective, start, dtype)
-        applied, gradients, path, losses = [], [], [parameters], [objective(parameters)]
+        applied, gradients, path, losses = [], [], [parameters], [_loss(objective, parameters, dtype)]
         stopped_at = None
         for step in range(steps):
             lr = _rate(schedule, step, dtype)
-            gradient = np.array(objective.gradient(parameters), dtype=dtype)
-            if gradient.shape != parameters.shape:
-                raise ValueError(
-                    f"objective.gradient must have the shape of the parameters, {parameters.shape}, "
-                    f"got shape {gradient.shape}"
-                )
+            gradient = _gradient(objective, parameters, dtype)
             parameters = parameters - lr * gradient
             applied.append(lr)
             gradients.append(gradient)
             path.append(parameters)
-            losses.append(objective(parameters))
+            losses.append(_loss(objective, parameters, dtype))
             if not np.isfinite(parameters).all():
                 stopped_at = step
                 break
@@ -168,22 +166,34 @@ def _dtype(dtype) -> type:
     return kind
 
 
-def _schedule(schedule) -> Callable[[int], float]:
-    if isinstance(schedule, Real):
-        return Constant(_checks.non_negative("schedule", schedule))
-    if not callable(schedule):
-        raise TypeError(f"schedule must be a schedule, a number or a function of the step, got {schedule!r}")
-    return schedule
-
-
-def _rate(schedule, step: int, dtype: type):
+def _rate(schedule: Schedule, step: int, dtype: type):
     rate = schedule(step)
-    if getattr(rate, "shape", None) == ():  # an array or tensor of one number, as JAX and Keras return it
-        rate = float(rate)
-    lr = dtype(_checks.non_negative(f"schedule({step})", rate))
+    lr = dtype(rate)
     if not np.isfinite(lr):
         raise ValueError(f"schedule({step}) must be finite in {dtype.__name__}, got {rate!r}")
     return lr
+
+
+def _loss(objective, parameters, dtype: type):
+    given = objective(parameters.copy())
+    loss = np.asarray(given)
+    if loss.dtype.kind not in "iuf":
+        raise TypeError(f"objective must return a number, got {given!r}")
+    if loss.shape != ():
+        raise ValueError(f"objective must return one number, got shape {loss.shape}")
+    return loss.astype(dtype)
+
+
+def _gradient(objective, parameters, dtype: type) -> np.ndarray:
+    given = objective.gradient(parameters.copy())
+    gradient = np.array(given)
+    if gradient.dtype.kind not in "iuf":
+        raise TypeError(f"objective.gradient must return numbers, got {given!r}")
+    if gradient.shape != parameters.shape:
+        raise ValueError(
+            f"objective.gradient must have the shape of the parameters, {parameters.shape}, got shape {gradient.shape}"
+        )
+    return gradient.astype(dtype)
 
 
 def _start(objective, start, dtype):

@@ -4,6 +4,7 @@ An objective is called with parameters and returns the loss; ``gradient`` return
 the dtype of the parameters, so that float32 stays float32. Everything else about it can be read off its fields.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -121,7 +122,8 @@ class TwoWells:
     Raises
     ------
     TypeError, ValueError
-        If a number is out of its range, or if one parabola hides the other's floor, so that there are no two minima.
+        If a number is out of its range; if one parabola hides the other's floor, so that there are no two minima; if
+        the narrow well is narrower than the distance from one float64 to the next where it is.
 
     Examples
     --------
@@ -150,10 +152,16 @@ class TwoWells:
             raise ValueError(
                 f"narrow_curvature must be above wide_curvature, {self.wide_curvature}, got {self.narrow_curvature}"
             )
+        _checks.finite("wide_minimum - narrow_minimum", self.wide_minimum - self.narrow_minimum)
         if self._wide(self.narrow_minimum) <= self.narrow_floor:
             raise ValueError(f"narrow_floor must lie below the wide well there, got {self.narrow_floor}")
         if self._narrow(self.wide_minimum) <= 0:
             raise ValueError(f"wide_minimum must lie outside the narrow well, got {self.wide_minimum}")
+        left, right = self.narrow_well
+        if not left < self.narrow_minimum < right:
+            raise ValueError(
+                f"narrow_minimum must be so small that float64 has numbers in its well, got {self.narrow_minimum}"
+            )
 
     def __call__(self, parameters):
         """Return the loss at ``parameters``, a scalar of their dtype."""
@@ -170,18 +178,26 @@ class TwoWells:
     @property
     def narrow_well(self) -> tuple[float, float]:
         """The ends of the interval in which the narrow parabola is the lower one."""
-        # narrow(w) - wide(w) as a polynomial in w: its two roots are where the parabolas cross
-        a, b = self.narrow_curvature / 2, self.wide_curvature / 2
-        quadratic, linear = a - b, 2 * (b * self.wide_minimum - a * self.narrow_minimum)
-        constant = a * self.narrow_minimum**2 + self.narrow_floor - b * self.wide_minimum**2
-        spread = (linear**2 - 4 * quadratic * constant) ** 0.5
-        return (-linear - spread) / (2 * quadratic), (-linear + spread) / (2 * quadratic)
+        # the parabolas cross where narrow(w) - wide(w) = 0, a quadratic equation in (w - m) / d, with m the narrow
+        # minimum and d the distance to the wide one; its roots have opposite signs, and neither is a difference of
+        # two numbers that are nearly equal
+        distance = self.wide_minimum - self.narrow_minimum
+        ratio = self.wide_curvature / self.narrow_curvature
+        steeper = (self.narrow_curvature - self.wide_curvature) / self.narrow_curvature
+        floor = 2 * self.narrow_floor / self.narrow_curvature / distance / distance
+        far = -(ratio + math.sqrt(ratio - steeper * floor))
+        ends = distance * far / steeper, distance * (floor - ratio) / far
+        return self.narrow_minimum + min(ends), self.narrow_minimum + max(ends)
 
     def _wide(self, w):
-        return self.wide_curvature / 2 * (w - self.wide_minimum) ** 2
+        return self.wide_curvature / 2 * _square(w - self.wide_minimum)
 
     def _narrow(self, w):
-        return self.narrow_curvature / 2 * (w - self.narrow_minimum) ** 2 + self.narrow_floor
+        return self.narrow_curvature / 2 * _square(w - self.narrow_minimum) + self.narrow_floor
+
+
+def _square(x):
+    return x * x  # of a Python float, ** 2 raises an error where this is infinite
 
 
 def _numbers(name: str, value) -> np.ndarray:

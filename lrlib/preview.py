@@ -16,7 +16,8 @@ def svg(schedule) -> str:
     Parameters
     ----------
     schedule : Schedule
-        What to draw: until the rate has fallen to a tenth or grown tenfold, or to a quarter past the last boundary.
+        What to draw: until the rate has fallen to a tenth, grown tenfold or come to its last value, or to a quarter
+        past the last boundary.
 
     Returns
     -------
@@ -73,5 +74,6 @@ def _horizon(schedule) -> float:
     start, last = schedule(0), 4.0
     while last < FAR and start / 10 < schedule(last) < 10 * start:
         last *= 2
-    # what never moves is as well seen over a few steps
+    while last > 4 and schedule(last / 2) == schedule(last):  # it has come to its end before
+        last /= 2
     return last if schedule(last) != start else 100.0

@@ -488,7 +488,7 @@ def stairs(step, length: float, xp=np):
     :math:`1 / T`, and 49 · (1/49) < 1. A remainder has no rounding error in IEEE arithmetic. What is left without it
     is :math:`q T` but for one rounding, so the quotient, divided or multiplied, is off by at most
     :math:`3 q \, 2^{-53}`. That is less than 1/2, and the nearest whole number is :math:`q`, up to
-    :math:`q = 2^{50}`; in float32 up to :math:`2^{21}`.
+    :math:`q = 2^{49}`; in float32 up to :math:`2^{20}`.
 
     Parameters
     ----------

@@ -44,7 +44,7 @@ def test_a_constant_rate_shrinks_the_distance_by_the_same_factor(curvature, shar
 def test_every_axis_of_a_bowl_shrinks_by_its_own_product_of_factors(curvature, n):
     curvature, schedule = np.array(curvature), StepDecay(0.15, 3, 0.5)
     trace = gradient_descent(Quadratic(curvature), np.ones(len(curvature)), schedule, n)
-    factors = 1 - np.outer(schedule.applied(n), curvature)
+    factors = 1 - np.outer(schedule.planned(n), curvature)
     np.testing.assert_allclose(trace.parameters[1:], np.cumprod(factors, axis=0), rtol=1e-12, atol=1e-15)
 
 
@@ -87,13 +87,13 @@ def test_two_wells_small_rates_are_trapped_and_large_ones_leave():
 def test_the_applied_rates_are_those_of_the_schedule_and_no_others(initial, length, rate, staircase):
     schedule = ExponentialDecay(initial, length, rate, staircase)
     trace = gradient_descent(Quadratic(0.5), 1.0, schedule, 25)
-    np.testing.assert_array_max_ulp(trace.applied, schedule.applied(25), maxulp=2)
+    np.testing.assert_array_max_ulp(trace.applied, schedule.planned(25), maxulp=2)
 
 
 def taught(schedule, trace):
     """Assert that the rates recovered from the weights are those of the schedule."""
     recovered = -np.diff(trace.parameters) / trace.gradients
-    np.testing.assert_allclose(recovered, schedule.applied(len(recovered)), rtol=1e-9)
+    np.testing.assert_allclose(recovered, schedule.planned(len(recovered)), rtol=1e-9)
     np.testing.assert_allclose(recovered, trace.applied, rtol=1e-9)
 
 
@@ -370,7 +370,7 @@ def test_a_rate_must_be_finite_and_not_negative(rate, problem):
     run = lambda schedule: gradient_descent(Quadratic(1.0), 1.0, schedule, 5)  # noqa: E731
     refused(lambda: run(rate), ValueError, f"schedule must {problem}, got {rate!r}")
     late = lambda step: 0.1 if step < 3 else rate  # noqa: E731
-    refused(lambda: run(late), ValueError, f"schedule(3) must {problem}, got {rate!r}")
+    refused(lambda: run(late), OverflowError if rate == INF else ValueError, "at step 3", f"got {rate!r}")
 
 
 def test_a_rate_must_be_finite_in_the_dtype():
@@ -392,13 +392,17 @@ def test_a_schedule_must_be_one(schedule):
     )
 
 
-@pytest.mark.parametrize("rate", [None, "0.1", [0.1], 1j])
+@pytest.mark.parametrize("rate", [None, "0.1", 1j, True])
 def test_a_schedule_must_return_a_number(rate):
     refused(
         lambda: gradient_descent(Quadratic(1.0), 1.0, lambda step: rate, 5),
         TypeError,
-        f"schedule(0) must be a number, got {rate!r}",
+        f"must give a number for a step, got {rate!r}",
     )
+
+
+def test_a_schedule_must_return_one_number():
+    refused(lambda: gradient_descent(Quadratic(1.0), 1.0, lambda step: [0.1], 5), ValueError, "shape ()", "shape (1,)")
 
 
 @pytest.mark.parametrize("dtype", [int, np.float16, np.longdouble, complex, "int32"])
@@ -420,6 +424,78 @@ def test_a_gradient_of_another_shape_is_refused():
         ValueError,
         "objective.gradient must have the shape of the parameters, (2,), got shape (3,)",
     )
+
+
+class Returns:
+    """An objective that returns what it is told to."""
+
+    def __init__(self, loss=0.0, gradient=None):
+        self.loss, self.slope = loss, gradient
+
+    def __call__(self, w):
+        return self.loss
+
+    def gradient(self, w):
+        return w if self.slope is None else self.slope
+
+
+@pytest.mark.parametrize("loss", [None, 1j, "1.0", True, [None]])
+def test_a_loss_must_be_a_number(loss):
+    refused(
+        lambda: gradient_descent(Returns(loss), [1.0, 2.0], 0.1, 5),
+        TypeError,
+        f"objective must return a number, got {loss!r}",
+    )
+
+
+@pytest.mark.parametrize(("loss", "shape"), [([1.0], "(1,)"), (np.ones(2), "(2,)")])
+def test_a_loss_must_be_one_number(loss, shape):
+    refused(
+        lambda: gradient_descent(Returns(loss), [1.0, 2.0], 0.1, 5),
+        ValueError,
+        f"objective must return one number, got shape {shape}",
+    )
+
+
+@pytest.mark.parametrize("gradient", ["ab", [1j, 1.0], [None, 1.0], [True, False]])
+def test_a_gradient_must_be_numbers(gradient):
+    refused(
+        lambda: gradient_descent(Returns(gradient=gradient), [1.0, 2.0], 0.1, 5),
+        TypeError,
+        f"objective.gradient must return numbers, got {gradient!r}",
+    )
+
+
+@pytest.mark.parametrize("loss", [1, np.float32(1), np.array(1.0), INF, NAN])
+def test_a_loss_may_be_any_real_number(loss):
+    trace = gradient_descent(Returns(loss), [1.0, 2.0], 0.1, 2, dtype=np.float32)
+    np.testing.assert_array_equal(trace.losses, np.full(3, loss, np.float32))
+    assert trace.losses.dtype == np.float32
+
+
+def test_a_loss_too_large_for_the_dtype_is_infinite():
+    assert gradient_descent(Returns(1e300), [1.0], 0.1, 1, dtype=np.float32).losses.tolist() == [INF, INF]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_an_objective_that_writes_on_its_argument_does_not_change_the_record(dtype):
+    class Scribbler(Bowl):
+        def __call__(self, w):
+            loss = super().__call__(w)
+            w[...] = 99.0
+            return loss
+
+        def gradient(self, w):
+            w *= 1.0  # in place, and returned: the same memory
+            self.kept = w
+            return w
+
+    scribbler = Scribbler()
+    expected = gradient_descent(Bowl(), [1.0, 2.0], 0.1, 4, dtype=dtype)
+    trace = gradient_descent(scribbler, [1.0, 2.0], 0.1, 4, dtype=dtype)
+    scribbler.kept[...] = -1.0
+    for name in ("parameters", "gradients", "losses", "applied"):
+        assert (getattr(trace, name) == getattr(expected, name)).all(), name
 
 
 def test_a_schedule_that_overflows_is_an_error_not_a_divergence():

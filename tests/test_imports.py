@@ -21,11 +21,11 @@ def brings(statement):
 @pytest.mark.parametrize(
     ("statement", "expected"),
     [
-        ("import lrlib; lrlib.ExponentialDecay(1, 2, 0.5).applied(3)", []),
+        ("import lrlib; lrlib.ExponentialDecay(1, 2, 0.5).planned(3)", []),
         ("import lrlib.claims", []),
         ("import lrlib.plot", ["matplotlib"]),
         ("import lrlib.datasets", []),
-        ("import lrlib; lrlib.Constant(1)._repr_svg_()", ["matplotlib"]),
+        ("import lrlib; lrlib.Constant(1)._repr_svg_()", []),
     ],
 )
 def test_an_import_brings_no_more_than_it_must(statement, expected):
@@ -33,7 +33,7 @@ def test_an_import_brings_no_more_than_it_must(statement, expected):
 
 
 def test_lrlib_works_without_anything_but_numpy():
-    """With every other package out of reach lrlib imports, runs, and a schedule has no picture."""
+    """With every other package out of reach lrlib imports, runs, and a schedule shows itself."""
     code = f"""
 import sys
 for name in {HEAVY}:
@@ -42,7 +42,7 @@ import lrlib
 trace = lrlib.gradient_descent(lrlib.Quadratic(2.0), 1.0, lrlib.StepDecay(0.1, 5, 0.5), 20)
 assert trace.losses[-1] < trace.losses[0]
 print(trace)
-assert lrlib.Constant(1)._repr_svg_() is None
+assert "<svg" in lrlib.Constant(1)._repr_svg_()
 """
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 

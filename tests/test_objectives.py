@@ -1,6 +1,8 @@
 """Objectives: their gradients are those of their losses, their curvature is what they say."""
 
 import math
+from decimal import Decimal, localcontext
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -178,6 +180,57 @@ def test_the_parabolas_cross_at_the_ends_of_the_narrow_well():
     wells = TwoWells()
     for edge in wells.narrow_well:
         assert wells._wide(edge) == pytest.approx(wells._narrow(edge), rel=1e-12)
+
+
+def exact_well(wells):
+    """The ends of the narrow well in exact numbers but for one square root."""
+    a, b = Fraction(wells.narrow_curvature) / 2, Fraction(wells.wide_curvature) / 2
+    m, floor = Fraction(wells.narrow_minimum), Fraction(wells.narrow_floor)
+    d = Fraction(wells.wide_minimum) - m
+    half, constant = b * d, floor - b * d * d  # (a - b) u² + 2 half u + constant = 0, u = w - m
+    with localcontext() as context:
+        context.prec = 700
+        inside = half * half - (a - b) * constant
+        root = Fraction((Decimal(inside.numerator) / Decimal(inside.denominator)).sqrt())
+    return sorted(float(m + (-half + sign * root) / (a - b)) for sign in (-1, 1))
+
+
+@pytest.mark.parametrize(
+    "wells",
+    [
+        TwoWells(),
+        TwoWells(narrow_floor=0.5),
+        TwoWells(wide_minimum=-3, narrow_minimum=1),
+        TwoWells(wide_minimum=1e8 + 4, narrow_minimum=1e8),
+        TwoWells(wide_minimum=-1e12 - 4, narrow_minimum=-1e12),
+        TwoWells(wide_minimum=1e200, narrow_minimum=-1e200),
+        TwoWells(wide_minimum=1e200, narrow_minimum=1.1e200),
+        TwoWells(wide_minimum=3, narrow_minimum=1e200),
+        TwoWells(wide_curvature=99.9999999),
+        TwoWells(1e-100, 1e100, 3, -1, -1e98),
+    ],
+    ids=repr,
+)
+def test_the_narrow_well_is_right_at_any_scale(wells):
+    left, right = wells.narrow_well
+    assert left < wells.narrow_minimum < right
+    for end, expected in zip((left, right), exact_well(wells), strict=True):
+        assert end == pytest.approx(expected, rel=1e-12)
+        size = abs(expected - wells.narrow_minimum)
+        assert abs(end - expected) <= 1e-12 * size + 4 * np.spacing(abs(expected))
+
+
+def test_a_well_without_numbers_in_it_is_refused():
+    refused(
+        lambda: TwoWells(wide_minimum=1e16 + 4, narrow_minimum=1e16),
+        ValueError,
+        "narrow_minimum must be so small that float64 has numbers in its well, got 1e+16",
+    )
+    refused(
+        lambda: TwoWells(wide_minimum=1.7e308, narrow_minimum=-1e308),
+        ValueError,
+        "wide_minimum - narrow_minimum must be finite, got inf",
+    )
 
 
 def test_where_the_parabolas_cross_the_gradient_is_the_wide_ones():

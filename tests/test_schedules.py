@@ -1,13 +1,14 @@
 """The schedules are pure functions of the step, keep their laws, and refuse bad numbers by name."""
 
 import dataclasses
+import json
 import math
 import pickle
-import re
+from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import lrlib
@@ -19,6 +20,7 @@ from lrlib import (
     Schedule,
     StepDecay,
 )
+from lrlib.schedules import as_schedule, stairs
 from refusal import refused
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -86,7 +88,7 @@ def test_no_boundary_and_a_boundary_at_zero():
 
 def test_the_40_steps_of_the_article():
     schedule = ExponentialDecay(0.1, 1, 0.99, staircase=True)
-    np.testing.assert_allclose(schedule.applied(40), 0.1 * np.cumprod([1.0] + [0.99] * 39), rtol=1e-14)
+    np.testing.assert_allclose(schedule.planned(40), 0.1 * np.cumprod([1.0] + [0.99] * 39), rtol=1e-14)
 
 
 def test_a_decay_rate_above_one_grows():
@@ -108,7 +110,7 @@ def test_scalar_and_array_agree_to_two_units_in_the_last_place(schedule, some):
 @given(schedules, st.lists(steps, min_size=1, max_size=10))
 def test_the_order_and_number_of_calls_do_not_matter(schedule, some):
     forwards = [schedule(step) for step in some]
-    schedule.applied(7), schedule(np.arange(9))
+    schedule.planned(7), schedule(np.arange(9))
     backwards = [schedule(step) for step in reversed(some)]
     assert forwards == backwards[::-1]
 
@@ -138,11 +140,11 @@ def test_different_schedules_are_not_equal():
 
 
 @given(schedules, st.integers(1, 300))
-def test_applied_are_the_rates_of_the_steps_from_zero(schedule, n):
-    applied = schedule.applied(n)
-    assert applied.shape == (n,) and applied.dtype == np.float64
-    assert (applied == schedule(np.arange(n))).all()
-    np.testing.assert_array_max_ulp(applied[[0, -1]], np.array([schedule(0), schedule(n - 1)]), maxulp=2)
+def test_planned_are_the_rates_of_the_steps_from_zero(schedule, n):
+    planned = schedule.planned(n)
+    assert planned.shape == (n,) and planned.dtype == np.float64
+    assert (planned == schedule(np.arange(n))).all()
+    np.testing.assert_array_max_ulp(planned[[0, -1]], np.array([schedule(0), schedule(n - 1)]), maxulp=2)
 
 
 @given(schedules, st.lists(steps, min_size=6, max_size=6))
@@ -156,7 +158,7 @@ def test_an_array_keeps_its_shape_and_a_scalar_array_is_a_scalar(schedule, six):
 @given(st.sampled_from([ExponentialDecay, InverseTimeDecay]), learning_rates, st.integers(1, 50), decay_rates)
 def test_stairs_are_flat_and_meet_the_smooth_curve_where_they_begin(kind, initial, length, rate):
     smooth, stairs = kind(initial, length, rate), kind(initial, length, rate, staircase=True)
-    rates = stairs.applied(6 * length).reshape(6, length)
+    rates = stairs.planned(6 * length).reshape(6, length)
     assert (rates == rates[:, :1]).all()
     np.testing.assert_array_max_ulp(rates[:, 0], smooth(length * np.arange(6)), maxulp=2)
 
@@ -169,7 +171,7 @@ def test_step_decay_is_exponential_decay_on_a_staircase(initial, length, rate, s
 
 @given(st.sampled_from(DECAYS), learning_rates, decay_steps, decay_rates)
 def test_decays_start_at_their_initial_rate_and_never_rise(kind, initial, length, rate):
-    rates = kind(initial, length, rate).applied(200)
+    rates = kind(initial, length, rate).planned(200)
     assert rates[0] == initial
     assert (np.diff(rates) <= 4 * np.spacing(initial)).all()
 
@@ -209,10 +211,203 @@ def test_a_schedule_of_ones_own_needs_only_a_formula():
         def formula(self, step, xp=np):
             return xp.maximum(0.0, 1.0 - step / self.steps)
 
-    assert Linear(4).applied(5).tolist() == [1.0, 0.75, 0.5, 0.25, 0.0]
+    assert Linear(4).planned(5).tolist() == [1.0, 0.75, 0.5, 0.25, 0.0]
     assert Linear(4)(2) == 0.5
     with pytest.raises(TypeError, match="abstract"):
         Schedule()
+
+
+# Stairs, against exact arithmetic
+
+LENGTHS = [*map(float, range(1, 2001)), *(k / 10 for k in range(1, 100)), 1 / 3, math.pi, 1e-3, 1e-10, 0.7, 2000.5]
+
+
+def stairs_behind(step, length):
+    """How many whole lengths lie behind a step, exactly."""
+    return math.floor(Fraction(float(step)) / Fraction(length))
+
+
+def steps_around(length):
+    """Steps on, before and after the places where a stair begins."""
+    places = [math.floor(k * Fraction(length)) + by for k in (1, 2, 3, 4, 6, 7, 10, 49, 1000) for by in (-1, 0, 1)]
+    return np.clip(np.array(places, dtype=np.float64), 0, None)
+
+
+def test_a_stair_begins_at_its_step_and_not_one_late():
+    for length in LENGTHS:
+        steps = steps_around(length)
+        expected = [stairs_behind(step, length) for step in steps]
+        assert stairs(steps, length).tolist() == expected
+        assert [stairs(step, length) for step in steps.tolist()] == expected
+
+
+@given(st.floats(1e-3, 1e4), st.floats(0, 1e6))
+def test_any_step_is_on_its_stair(length, step):
+    assert stairs(step, length) == stairs_behind(step, length)
+
+
+def test_the_proof_holds_as_far_as_it_says():
+    """Up to 2^49 stairs, also where the quotient is a product with a rounded reciprocal."""
+    random = np.random.default_rng(0)
+    lengths = random.uniform(0.1, 10, 4000)
+    counts = random.integers(2**48, 2**49, 4000)
+    steps = np.array([float(Fraction(t) * int(q)) for t, q in zip(lengths, counts, strict=True)])
+    expected = np.array([stairs_behind(s, t) for s, t in zip(steps, lengths, strict=True)], dtype=float)
+    by_reciprocal = np.floor((steps - steps % lengths) * (1 / lengths) + 0.5)
+    assert (np.floor((steps - steps % lengths) / lengths + 0.5) == expected).all()
+    assert (by_reciprocal == expected).all()
+
+
+@pytest.mark.parametrize("kind", [StepDecay, ExponentialDecay, InverseTimeDecay])
+def test_every_staircase_falls_on_time(kind):
+    for length in (49, 98, 41, 235, 0.1, 0.7, 1 / 3):
+        stairs = kind(1, length, 0.5) if kind is StepDecay else kind(1, length, 0.5, staircase=True)
+        steps = steps_around(float(length))
+        behind = np.array([stairs_behind(step, float(length)) for step in steps], dtype=float)
+        expected = 1 / (1 + 0.5 * behind) if kind is InverseTimeDecay else 0.5**behind
+        np.testing.assert_array_max_ulp(stairs(steps), expected, maxulp=2)
+        np.testing.assert_array_max_ulp(np.array([stairs(step) for step in steps]), expected, maxulp=2)
+
+
+def test_extreme_lengths_give_right_rates():
+    for kind in (StepDecay, ExponentialDecay):
+        assert kind(0.1, 1e-300, 0.5)(1) == kind(0.1, 5e-324, 0.5)(1e10) == 0.0
+        assert kind(0.1, 1e-300, 0.5)([0, 1]).tolist() == [0.1, 0.0]
+        assert kind(0.1, 1e-300, 1.0)([0, 1]).tolist() == [0.1, 0.1]
+        assert kind(0.1, 1e300, 0.5)(1) == pytest.approx(0.1)
+        refused(lambda kind=kind: kind(0.1, 1e-300, 2.0)(1), OverflowError, "too large", "step 1")
+    assert InverseTimeDecay(0.1, 1e-300, 1.0)(1) == pytest.approx(1e-301)
+    assert InverseTimeDecay(0.1, 1e-300, 1.0, staircase=True)(1) == pytest.approx(1e-301)
+
+
+# What counts as a schedule
+
+
+def test_a_schedule_is_itself_and_a_number_is_a_constant():
+    schedule = StepDecay(0.1, 5, 0.5)
+    assert as_schedule(schedule) is schedule
+    assert as_schedule(0.1) == as_schedule(np.float64(0.1)) == Constant(0.1)
+    assert as_schedule(Fraction(1, 4)) == Constant(0.25)
+
+
+def test_a_function_of_the_step_is_called_with_one_whole_number_at_a_time():
+    asked = []
+    table = [0.3, 0.2, 0.1]
+    schedule = as_schedule(lambda step: asked.append(step) or table[min(step, 2)])
+    assert schedule.planned(4).tolist() == [0.3, 0.2, 0.1, 0.1]
+    assert schedule(1) == 0.2 and schedule(np.array([[0], [2]])).tolist() == [[0.3], [0.1]]
+    assert asked == [0, 1, 2, 3, 1, 0, 2] and {type(step) for step in asked} == {int}
+    assert as_schedule(lambda step: step / 2)(0.5) == 0.25
+
+
+def test_a_function_shows_its_name():
+    def halving(step):
+        return 0.5**step
+
+    assert repr(as_schedule(halving)).endswith("halving)") and "0x" not in repr(as_schedule(halving))
+    assert as_schedule(halving) == as_schedule(halving)
+
+
+@pytest.mark.parametrize("thing", ["0.1", None, [0.1], 1j, True, Constant, {}])
+def test_anything_else_is_no_schedule(thing):
+    problem = "schedule must be a number, got True" if thing is True else "schedule must be a schedule, a number or a"
+    refused(lambda: as_schedule(thing), TypeError, problem, repr(thing))
+
+
+@pytest.mark.parametrize("value", [-0.1, NAN, INF])
+def test_a_number_that_is_no_rate_is_no_schedule(value):
+    refused(lambda: as_schedule(value), ValueError, "schedule must", repr(value))
+
+
+# The contract of every schedule, kept in one place
+
+
+@dataclasses.dataclass(frozen=True)
+class Own(Schedule):
+    """A schedule from outside the library that does as it is told."""
+
+    what: object
+
+    def formula(self, step, xp=np):
+        return self.what(step)
+
+
+@pytest.mark.parametrize(
+    ("formula", "error", "problem"),
+    [
+        (lambda t: -0.1 - 0 * t, ValueError, "must be finite and not negative, got -0.1"),
+        (lambda t: NAN * t, ValueError, "must be finite and not negative, got nan"),
+        (lambda t: -INF + 0 * t, ValueError, "must be finite and not negative, got -inf"),
+        (lambda t: INF + 0 * t, OverflowError, "too large for a float64, got inf"),
+        (lambda t: 1j + t, TypeError, "must give a number for a step"),
+        (lambda t: None, TypeError, "must give a number for a step, got None"),
+        (lambda t: "0.1", TypeError, "must give a number for a step, got '0.1'"),
+        (lambda t: True, TypeError, "must give a number for a step, got True"),
+        (lambda t: np.ones(2), ValueError, "got shape (2,)"),
+        (lambda t: [0.1], ValueError, "got shape (1,)"),
+    ],
+)
+@pytest.mark.parametrize("step", [3, 3.5, np.array(3), [1, 2, 3], [[4]]])
+def test_what_a_schedule_may_give(formula, error, problem, step):
+    refused(lambda: Own(formula)(step), error, problem, "Own(what=")
+
+
+def test_the_step_of_a_bad_rate_is_named():
+    refused(lambda: Own(lambda t: 5.0 - t).planned(9), ValueError, "at step 6 must be", "got -1")
+    refused(lambda: as_schedule(lambda step: 5 - step).planned(9), ValueError, "at step 6 must be", "got -1")
+
+
+def test_one_number_serves_every_step():
+    assert Own(lambda t: 1)([1, 2]).tolist() == [1.0, 1.0] and Own(lambda t: np.float32(0.5))(3) == 0.5
+
+
+class Symbolic:
+    """What a framework passes while it compiles a function: no value yet."""
+
+    shape, dtype = (), "float32"
+
+    def __array__(self, *args, **kwargs):
+        raise NotImplementedError("a symbol has no value")
+
+
+def test_a_schedule_in_a_function_that_is_compiled_says_what_to_do():
+    refused(
+        lambda: Constant(0.1)(Symbolic()),
+        TypeError,
+        "no value while a function is compiled",
+        "KerasSchedule(schedule)",
+        "schedule.formula(step, xp=jax.numpy)",
+        "schedule.planned(steps)",
+    )
+
+
+def test_a_schedule_without_a_step_says_what_to_do():
+    refused(lambda: Constant(0.1)(), TypeError, "SGD(KerasSchedule(schedule))", "lrlib.keras")
+
+
+# What Keras saves
+
+
+@dataclasses.dataclass(frozen=True)
+class Sum(Schedule):
+    parts: tuple
+    factor: float = 1.0
+
+    def formula(self, step, xp=np):
+        return self.factor * sum(part.formula(step, xp) for part in self.parts)
+
+
+@given(schedules)
+def test_a_configuration_holds_the_fields(schedule):
+    config = schedule.get_config()
+    assert type(schedule).from_config(json.loads(json.dumps(config))) == schedule
+    assert list(config) == [field.name for field in dataclasses.fields(schedule)]
+
+
+def test_a_composite_keeps_its_parts():
+    both = Sum((Constant(0.1), StepDecay(0.2, 5, 0.5)), 2.0)
+    assert both.get_config() == {"parts": both.parts, "factor": 2.0}
+    assert both(5) == pytest.approx(0.4)
 
 
 # Bad input: the message names the argument and shows its value
@@ -297,8 +492,11 @@ def test_boundaries_must_be_integers(boundary):
     )
 
 
-def test_boundaries_must_not_be_negative():
+def test_boundaries_must_be_at_least_0_and_exact_in_float64():
     refused(lambda: PiecewiseConstantDecay([-1, 4], [1, 2, 3]), ValueError, "boundaries[0] must be at least 0, got -1")
+    refused(lambda: PiecewiseConstantDecay([2**53], [1, 2]), ValueError, "boundaries must be below 2**53", str(2**53))
+    last = PiecewiseConstantDecay([2**53 - 1], [1, 2])
+    assert [last(2**53 - 2), last(2**53 - 1), last(2**53)] == [1.0, 1.0, 2.0]
 
 
 @pytest.mark.parametrize("values", [[], [1], [1, 2], [1, 2, 3, 4]])
@@ -324,20 +522,5 @@ def test_tables_must_be_sequences(name, value):
 
 
 @pytest.mark.parametrize(("n", "problem"), [(0, "at least 1"), (-3, "at least 1"), (2.0, "integer"), (NAN, "integer")])
-def test_applied_needs_a_positive_integer(n, problem):
-    refused(lambda: Constant(0.1).applied(n), ValueError, "steps must be", problem, f"got {n!r}")
-
-
-# Its picture in a notebook
-
-
-@settings(max_examples=8)
-@given(schedules)
-def test_a_schedule_draws_itself_the_same_every_time(schedule):
-    first = schedule._repr_svg_()
-    assert re.search(r"<svg\b", first) and "learning rate" in first
-    assert first == schedule._repr_svg_()
-
-
-def test_a_schedule_that_cannot_be_drawn_leaves_its_repr():
-    assert ExponentialDecay(1.0, 1e-300, 1e300)._repr_svg_() is None
+def test_planned_needs_a_positive_integer(n, problem):
+    refused(lambda: Constant(0.1).planned(n), ValueError, "steps must be", problem, f"got {n!r}")

@@ -48,20 +48,28 @@ class Mutant(NamedTuple):
         return f"tests/test_{self.module}.py"
 
 
-NEXT = "cast(self._optimizer._learning_rate(self._optimizer.iterations + 1),"
-SWAPPED = "self.decay_rate * self.initial_learning_rate ** self._clock(step)"
-DECAY = "self.initial_learning_rate * self.decay_rate ** self._clock(step)"
+RECEIVED = "received(self._var_key(variable), learning_rate)"
+NEXT = "received(self._var_key(variable), self._learning_rate(self._iterations + 1))"
+SWAPPED = "self.decay_rate * self.initial_learning_rate ** self._clock(step, xp)"
+DECAY = "self.initial_learning_rate * self.decay_rate ** self._clock(step, xp)"
+STAIRS = "stairs(step, self.decay_steps, xp) if"
 MUTANTS = [
-    Mutant("the staircase is one stair late", "schedules", 5, "clock // 1.0 if", "clock // 1.0 + 1.0 if", ROUTES),
-    Mutant("the step is not divided by decay_steps", "schedules", 5, "clock = step / self.decay_steps", "clock = step"),
+    Mutant("the staircase is one stair late", "schedules", 5, STAIRS, STAIRS.replace(" if", " + 1.0 if"), ROUTES),
+    Mutant("the step is not divided by decay_steps", "schedules", 5, "else step / self.decay_steps", "else step"),
     Mutant("initial rate and decay rate are swapped", "schedules", 5, DECAY, SWAPPED, ROUTES),
     Mutant("the gradient has the wrong sign", "descent", 1, "parameters - lr * gradient", "parameters + lr * gradient"),
     Mutant("float64 where float32 was asked for", "descent", 5, "    dtype = _dtype(dtype)", "    dtype = np.float64"),
     Mutant("the next step's rate is recorded", "descent", 5, "append(lr)", "append(_rate(schedule, step + 1, dtype))"),
-    Mutant("losses are recorded a step late", "descent", 1, "(objective(parameters))", "(objective(path[-2]))"),
+    Mutant(
+        "losses are recorded a step late",
+        "descent",
+        1,
+        "append(_loss(objective, parameters",
+        "append(_loss(objective, path[-2]",
+    ),
     Mutant("the gradient lacks the curvature", "objectives", 1, "return curvature * (param", "return (param"),
     Mutant("Keras gets the next step's rate", "keras", 5, 'step, "float64")', 'step + 1, "float64")', BY_KERAS),
-    Mutant("the applied rate is read one step late", "keras", 5, "cast(learning_rate,", NEXT),
+    Mutant("the applied rate is read one step late", "keras_hooks", 5, RECEIVED, NEXT),
     Mutant(
         "a sweep goes through its schedule backwards",
         "sweep",
