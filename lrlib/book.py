@@ -113,6 +113,8 @@ def ledger() -> None:
     claims = claims_made()
     by_luck = round(sum(claim.level for claim in claims), 4)
     text = f"{len(claims)} claims; luck alone would pass {by_luck:g} of them, were nothing there"
+    if not claims:
+        text = "Nothing in this chapter rests on chance."
     _display(text, text, {"lrlib_ledger": {"claims": len(claims), "expected_by_luck": by_luck}})
 
 
