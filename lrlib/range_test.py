@@ -11,10 +11,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from lrlib import _checks
+from lrlib import _checks, keras_hooks
 from lrlib._modules import make_callable
 from lrlib.datasets import batches, training_part
-from lrlib.keras import AppliedRates, updating_optimizer
+from lrlib.keras import AppliedRates
 
 RISE = 4.0  # above so many times its lowest value, and above the first one, the loss has diverged
 RECENT = 5  # batches whose mean loss is judged so; single ones are too noisy
@@ -78,7 +78,8 @@ def range_test(
 
     The test stops when the loss is no longer finite, or has risen far above its lowest and its first value. Afterwards,
     and also after an exception or Ctrl-C, the model is as it was: weights, optimizer with its iterations, learning rate
-    or schedule, and training function. What was not built before is built, with fresh values.
+    or schedule, and training function. What was not built before is built, with fresh values. That goes for the other
+    optimizers and variables of a training step of your own too; during the test those optimizers keep their rates.
 
     Parameters
     ----------
@@ -148,9 +149,10 @@ def range_test(
     order = batches(len(x), batch_size, steps * batches_each, seed).reshape(steps, batches_each, -1)
 
     seen, stopped, updates = [], None, 0  # (rate, loss, accuracy) for every rate
-    # a training step of the reader's own may make several updates
-    with _as_it_was(model, x), AppliedRates(model, capacity=10 * steps * batches_each) as applied:
-        with _rate_from_outside(optimizer) as rate:
+    # a training step of the reader's own may make several updates, and have other optimizers
+    recorder = AppliedRates(model, optimizer=model.optimizer, capacity=10 * steps * batches_each)
+    with _as_it_was(model, x), recorder as applied:
+        with keras_hooks.rate_from_outside(optimizer) as rate:
             for value, epoch in zip(rates, order, strict=True):
                 rate.assign(value)
                 loss, accuracy = _train(model, x, y, epoch, metric)
@@ -266,7 +268,7 @@ def _optimizer(model):
         raise TypeError(f"model must be a keras.Model, got {model!r}")
     if not model.compiled or model.optimizer is None:
         raise ValueError(f"model must be compiled, got {model!r}")
-    optimizer = updating_optimizer(model.optimizer)
+    optimizer = keras_hooks.updating_optimizer(model.optimizer)
     if optimizer.gradient_accumulation_steps:
         raise ValueError("model's optimizer must not accumulate gradients, since a batch would then have no update")
     return optimizer
@@ -274,18 +276,40 @@ def _optimizer(model):
 
 @contextmanager
 def _as_it_was(model, x) -> Iterator[None]:
-    """Give back every number of the model and its optimizer on leaving."""
+    """Give back every number of the model and of all its optimizers on leaving."""
     if not model.built:
         model(x[:1])
     if not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
-    kept = [(v, v.numpy()) for v in (*model.variables, *model.optimizer.variables, *model.metrics_variables)]
+    # a training step of the reader's own may have more optimizers, and variables that are not Keras's
+    parts = list(_parts(model, set()))
+    optimizers = [part for part in parts if isinstance(part, keras.optimizers.Optimizer)]
+    variables = [part for part in parts if not isinstance(part, keras.optimizers.Optimizer)]
+    variables += [v for owner in (model, *optimizers) for v in owner.variables] + model.metrics_variables
+    not_built = [optimizer for optimizer in optimizers if not optimizer.built]
+    kept = [(variable, variable.numpy()) for variable in variables]
     try:
         yield
     finally:
         interrupt = _put_back(model, kept)
+        for optimizer in not_built:
+            if optimizer.built:
+                interrupt = _put_back(model, _fresh(optimizer)) or interrupt
     if interrupt:
         raise interrupt
+
+
+def _parts(thing, seen: set) -> Iterator:
+    """Find the optimizers and variables in the attributes of a layer and of the layers in it."""
+    if id(thing) in seen:
+        return
+    seen.add(id(thing))
+    if isinstance(thing, (keras.optimizers.Optimizer, keras.Variable, tf.Variable)):
+        yield thing
+    inside = vars(thing) if isinstance(thing, keras.Layer) else thing
+    if isinstance(inside, (dict, list, tuple, set)):
+        for part in list(inside.values() if isinstance(inside, dict) else inside):
+            yield from _parts(part, seen)
 
 
 def _put_back(model, kept) -> KeyboardInterrupt | None:
@@ -301,15 +325,11 @@ def _put_back(model, kept) -> KeyboardInterrupt | None:
             interrupt = again
 
 
-@contextmanager
-def _rate_from_outside(optimizer) -> Iterator[tf.Variable]:
-    """Make an optimizer take its rate from a variable, whatever it has: a number, a schedule or a function."""
-    rate = tf.Variable(0.0, trainable=False)
-    optimizer.__dict__["_get_current_learning_rate"] = lambda: rate
-    try:
-        yield rate
-    finally:
-        del optimizer.__dict__["_get_current_learning_rate"]
+def _fresh(optimizer) -> list:
+    """Pair the variables of an optimizer that was built just now with the values that they had then."""
+    twin = type(optimizer).from_config(optimizer.get_config())
+    twin.build(keras_hooks.trained_by(optimizer))
+    return [(variable, new.numpy()) for variable, new in zip(optimizer.variables, twin.variables, strict=True)]
 
 
 def _train(model, x, y, epoch, metric: str) -> tuple[float, float]:

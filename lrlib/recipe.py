@@ -11,6 +11,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from lrlib import keras_hooks
+
 EXTRAS = "kernel_regularizer", "bias_regularizer", "activity_regularizer", "kernel_constraint", "bias_constraint"
 
 
@@ -199,7 +201,7 @@ def _optimizer(optimizer) -> SGD | Adam:
     known = {keras.optimizers.SGD: SGD, keras.optimizers.Adam: Adam}.get(type(optimizer))
     if known is None:
         raise ValueError(f"optimizer must be SGD or Adam, others are not supported yet, got {type(optimizer).__name__}")
-    if not isinstance(optimizer._learning_rate, keras.Variable):
+    if not isinstance(keras_hooks.learning_rate_given(optimizer), keras.Variable):
         raise ValueError(
             "optimizer must not have a schedule, which a sweep would not use: give it to the sweep, as schedule=, "
             "which multiplies every learning rate"
