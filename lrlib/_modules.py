@@ -1,5 +1,6 @@
 """A module that can be called, for a function that has the name of its module."""
 
+import inspect
 import sys
 from collections.abc import Callable
 from types import ModuleType
@@ -15,5 +16,5 @@ def make_callable(module: str, function: Callable) -> None:
     function : callable
         What a call of the module calls; its signature becomes the module's.
     """
-    kind = type("CallableModule", (ModuleType,), {"__call__": staticmethod(function)})
-    sys.modules[module].__class__ = kind
+    members = {"__call__": staticmethod(function), "__signature__": inspect.signature(function)}
+    sys.modules[module].__class__ = type("CallableModule", (ModuleType,), members)
