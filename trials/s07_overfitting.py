@@ -1,7 +1,7 @@
 """S7 tried on other networks and data: does a rate five times smaller overfit more easily?
 
 A fifth of the labels of 300 digits is drawn anew, so a network that learns those by heart gets worse on clean test
-digits. The large rate is given so many steps that it does; the small one is looked at after as many steps, and again after
+digits. The large rate is given so many steps that it does. The small one is looked at after as many steps, and after
 five times as many, when it has gone as far: rate × steps is then the same.
 """
 
@@ -66,6 +66,7 @@ CHANGES = {
     "twice the width": {"width": 64},
     "twice the samples": {"few": 600, "steps": 1000},
     "two fifths of the labels": {"label_noise": 0.4},
+    "tumours for digits": {"data": "breast_cancer"},
     "loss for accuracy": {"measure": "loss"},
 }
 S7 = "Where a rate overfits, a fifth of it does less in as many steps and no more in five times as many (within 0.03)."

@@ -66,7 +66,7 @@ CHANGES = {
     "relu for tanh": {"activation": "relu"},
     "twice the width": {"width": 64},
     "half the samples": {"few": 150},
-    "tumours for digits": {"data": "breast_cancer"},
+    "tumours for digits": {"data": "breast_cancer", "rates": tuple(4 * RATES)},
     "a line over the whole run": {"last": 1.0},
     "test loss for training loss": {"measure": "test_loss"},
 }
