@@ -27,10 +27,9 @@ class Batches(Few):
     steps: int = 100
     rates: tuple = tuple(RATES)
     measure: str = "train_loss"
-    last: float = 0.2  # the share of the steps in which the rate falls
 
     def late(self, step) -> float:
-        return min(1.0, (1 - step / self.steps) / self.last)
+        return min(1.0, 5 * (1 - step / self.steps))
 
     def reached(self, schedule=None) -> np.ndarray:
         """Return the loss of each judging seed at the peak that the choosing seeds choose."""
@@ -67,7 +66,7 @@ CHANGES = {
     "twice the width": {"width": 64},
     "half the samples": {"few": 150},
     "tumours for digits": {"data": "breast_cancer", "rates": tuple(4 * RATES)},
-    "a line over the whole run": {"last": 1.0},
+    "momentum 0.9": {"momentum": 0.9, "rates": tuple(RATES / 10)},
     "test loss for training loss": {"measure": "test_loss"},
 }
 S10 = "With clean labels a late decay beats the best constant rate in batches of 8, and not on all samples at once."
