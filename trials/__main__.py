@@ -50,10 +50,11 @@ def main():
     parser.add_argument("--check", action="store_true", help="fail where an outcome has changed; write nothing")
     options = parser.parse_args()
 
-    stored = json.loads(OUTCOMES.read_text(encoding="utf8")) if OUTCOMES.is_file() else {"outcomes": {}}
     start = time.perf_counter()
     new = {trial.statement: tried(trial) for trial in trials(options.statements)}
     print(f"\n{len(new)} statements in {time.perf_counter() - start:.0f} s")
+    # read only now: another process may have written the outcomes of other statements meanwhile
+    stored = json.loads(OUTCOMES.read_text(encoding="utf8")) if OUTCOMES.is_file() else {"outcomes": {}}
     if options.check:
         differences = [*changed(new, stored["outcomes"])]
         sys.exit("\n".join(["Outcomes have changed:", *differences]) if differences else 0)
