@@ -1,8 +1,11 @@
-"""Do the tests bite? Eighteen small mutations of lrlib, one at a time, each in a copy of the project.
+"""Do the tests bite? Small mutations of lrlib, one at a time, each in a copy of the project.
 
-A mutation is caught if a unit test fails and a cell of a chapter no longer prints what is stored. One that changes
-the rate of the article's program must change what every route through lrlib prints. A mutation that survives fails
-the run, and so does one whose text is not found exactly once: lrlib has moved on without it.
+A mutation is caught if its unit test fails and a cell of a chapter no longer prints what is stored. One that changes
+the rate of the article's program must change what every route through lrlib prints. A few have no chapter: what they
+break shows where a claim or a run fails, and in a chapter none does. A mutation that survives fails the run, and so
+does one whose text is not found exactly once: lrlib has moved on without it.
+
+With words after it, `tools/mutants.py noise rate` tries the mutants with these in their names alone.
 """
 
 import os
@@ -25,11 +28,12 @@ NBVAL = ["--nbval", "--nbval-current-env"]
 CHAPTER = {
     1: "chapters/01-what-is-a-learning-rate.ipynb",
     2: "chapters/02-too-small-too-large.ipynb",
-    3: "chapters/03-setting-it.ipynb",
-    4: "chapters/04-decay.ipynb",
-    5: "chapters/05-exponential-decay-in-tensorflow.ipynb",
+    3: "chapters/03-what-a-rate-finds.ipynb",
+    4: "chapters/04-setting-it.ipynb",
+    5: "chapters/05-decay.ipynb",
+    6: "chapters/06-exponential-decay-in-tensorflow.ipynb",
 }
-# what prints the lines of the article's program with lrlib's rates: tests and a cell of chapter 5
+# what prints the lines of the article's program with lrlib's rates: tests and a cell of chapter 6
 ARTICLE = "tests/test_article.py"
 BY_KERAS = {"test_keras_with_a_schedule_of_lrlib_prints_the_lines"}
 ROUTES = {"lrlib-lines", "test_one_call_of_lrlib_prints_the_lines", *BY_KERAS}
@@ -37,58 +41,144 @@ ROUTES = {"lrlib-lines", "test_one_call_of_lrlib_prints_the_lines", *BY_KERAS}
 
 class Mutant(NamedTuple):
     name: str
-    module: str  # of lrlib; tests/test_<module>.py has to catch the mutant …
-    chapter: int  # … and so has this notebook
+    module: str  # of lrlib
+    test: str  # what has to catch it, in tests/test_<module>.py or a file that is named …
+    chapter: int | None  # … and so has this notebook
     old: str
     new: str
     routes: set[str] = set()  # of ROUTES, all that have to change
 
     @property
     def tests(self):
-        return f"tests/test_{self.module}.py"
+        file, _, test = self.test.rpartition("::")
+        return f"tests/test_{file or self.module}.py::test_{test}"
 
 
-RECEIVED = "received(self._var_key(variable), learning_rate)"
-NEXT = "received(self._var_key(variable), self._learning_rate(self._iterations + 1))"
-SWAPPED = "self.decay_rate * self.initial_learning_rate ** self._clock(step, xp)"
-DECAY = "self.initial_learning_rate * self.decay_rate ** self._clock(step, xp)"
-STAIRS = "stairs(step, self.decay_steps, xp) if"
 MUTANTS = [
-    Mutant("the staircase is one stair late", "schedules", 5, STAIRS, STAIRS.replace(" if", " + 1.0 if"), ROUTES),
-    Mutant("the step is not divided by decay_steps", "schedules", 5, "else step / self.decay_steps", "else step"),
-    Mutant("initial rate and decay rate are swapped", "schedules", 5, DECAY, SWAPPED, ROUTES),
-    Mutant("the gradient has the wrong sign", "descent", 1, "parameters - lr * gradient", "parameters + lr * gradient"),
-    Mutant("float64 where float32 was asked for", "descent", 5, "    dtype = _dtype(dtype)", "    dtype = np.float64"),
-    Mutant("the next step's rate is recorded", "descent", 5, "append(lr)", "append(_rate(schedule, step + 1, dtype))"),
     Mutant(
-        "losses are recorded a step late",
-        "descent",
-        1,
-        "append(_loss(objective, parameters",
-        "append(_loss(objective, path[-2]",
-    ),
-    Mutant("the gradient lacks the curvature", "objectives", 1, "return curvature * (param", "return (param"),
-    Mutant("Keras gets the next step's rate", "keras", 5, 'step, "float64")', 'step + 1, "float64")', BY_KERAS),
-    Mutant("the applied rate is read one step late", "keras_hooks", 5, RECEIVED, NEXT),
-    Mutant(
-        "a sweep goes through its schedule backwards",
-        "sweep",
-        4,
-        "(factors * learning_rates)",
-        "(factors[::-1] * learning_rates)",
-    ),
-    Mutant("a sweep climbs", "recipe", 2, "change = -rate * gradient", "change = rate * gradient"),
-    Mutant("the velocity forgets", "recipe", 3, "velocity = self.momentum * velocity + change", "velocity = change"),
-    Mutant("a range test rises in equal steps", "range_test", 3, "np.geomspace(start", "np.linspace(start"),
-    Mutant(
-        "a range test keeps what it trained", "range_test", 3, "variable.assign(value)", "variable.assign(variable)"
+        "the staircase is one stair late", "schedules", "exponential_smooth_and_in_stairs", 6,
+        "stairs(step, self.decay_steps, xp) if", "stairs(step, self.decay_steps, xp) + 1.0 if", ROUTES,
     ),
     Mutant(
-        "labels stay clean", "datasets", 4, "with_label_noise(y[train], label_noise,", "with_label_noise(y[train], 0.0,"
+        "a stair begins one step late where a quotient is rounded", "schedules",
+        "keras::in_fit_a_stair_begins_on_time", None, "(step - step % length) / length + 0.5", "step / length",
     ),
-    Mutant("the digits are not scaled", "datasets", 2, "values / train.max()", "values / 1.0"),
-    Mutant("two identical arms support a claim", "claims", 2, "mean > 2 * error", "mean >= 2 * error"),
-]
+    Mutant(
+        "the step is not divided by decay_steps", "schedules", "exponential_smooth_and_in_stairs", 6,
+        "else step / self.decay_steps", "else step",
+    ),
+    Mutant(
+        "initial rate and decay rate are swapped", "schedules", "the_40_steps_of_the_article", 6,
+        "self.initial_learning_rate * self.decay_rate ** self._clock(step, xp)",
+        "self.decay_rate * self.initial_learning_rate ** self._clock(step, xp)", ROUTES,
+    ),
+    Mutant(
+        "the gradient has the wrong sign", "descent", "three_steps_by_hand", 1,
+        "parameters - lr * gradient", "parameters + lr * gradient",
+    ),
+    Mutant(
+        "float64 where float32 was asked for", "descent", "float32_is_not_float64_rounded", 6,
+        "    dtype = _dtype(dtype)", "    dtype = np.float64",
+    ),
+    Mutant(
+        "the next step's rate is recorded", "descent", "the_applied_rates_are_those_of_the_schedule_and_no_others", 6,
+        "append(lr)", "append(_rate(schedule, step + 1, dtype))",
+    ),
+    Mutant(
+        "losses are recorded a step late", "descent", "three_steps_by_hand", 1,
+        "append(_loss(objective, parameters", "append(_loss(objective, path[-2]",
+    ),
+    Mutant(
+        "the gradient lacks the curvature", "objectives", "numbers_by_hand", 1,
+        "return curvature * (param", "return (param",
+    ),
+    Mutant(
+        "Keras gets the next step's rate", "keras", "in_fit_every_schedule_is_applied_as_taught", 6,
+        'step, "float64")', 'step + 1, "float64")', BY_KERAS,
+    ),
+    Mutant(
+        "a schedule counts batches where gradients are put by", "keras", "with_accumulated_gradients_a_schedule_can_count_updates", None,
+        "if self.gradient_accumulation_steps:", "if False:",
+    ),
+    Mutant(
+        "the applied rate is read one step late", "keras_hooks", "keras::in_fit_every_schedule_is_applied_as_taught", 6,
+        "received(self._var_key(variable), learning_rate)",
+        "received(self._var_key(variable), self._learning_rate(self._iterations + 1))",
+    ),
+    Mutant(
+        "all uses of a seed draw the same numbers", "streams",
+        "streams_of_different_names_and_seeds_are_independent", 2,
+        "spawn_key=tuple(name.encode())", "spawn_key=()",
+    ),
+    Mutant(
+        "labels stay clean", "datasets", "label_noise_is_in_training_labels_only", 5,
+        "with_label_noise(y[train], label_noise,", "with_label_noise(y[train], 0.0,",
+    ),
+    Mutant(
+        "the digits are not scaled", "datasets", "pixels_lie_between_0_and_1", 2,
+        "values / train.max()", "values / 1.0",
+    ),
+    Mutant(
+        "a sweep goes through its schedule backwards", "sweep",
+        "the_rate_read_off_the_weights_is_the_rate_reported_and_the_schedule_s", 5,
+        "(planned * learning_rates)", "(planned[::-1] * learning_rates)",
+    ),
+    Mutant(
+        "a failed run is as good as a run can be", "sweep",
+        "a_rate_of_which_one_run_of_eight_failed_is_never_the_best", 2,
+        "values.where(usable, np.inf)", "values.where(usable, 0.0)",
+    ),
+    Mutant(
+        "the valley ends at once", "sweep", "the_valley_ends_where_a_mean_is_more_than_a_tenth_above", 2,
+        "means[best] + 0.1 * abs(means[best])", "means[best]",
+    ),
+    Mutant(
+        "a sweep climbs", "recipe", "an_update_is_keras_s_own_step_by_step", 2,
+        "change = -rate * gradient", "change = rate * gradient",
+    ),
+    Mutant(
+        "the velocity forgets", "recipe", "an_update_is_keras_s_own_step_by_step", 4,
+        "velocity = self.momentum * velocity + change", "velocity = change",
+    ),
+    Mutant(
+        "a range test rises in equal steps", "range_test", "the_rate_read_off_the_weights_is_the_one_reported", 4,
+        "np.geomspace(start", "np.linspace(start",
+    ),
+    Mutant(
+        "a range test keeps what it trained", "range_test", "training_goes_on_as_if_there_had_been_no_test", 4,
+        "variable.assign(value)", "variable.assign(variable)",
+    ),
+    Mutant(
+        "a range test records the rate that it asked for", "range_test",
+        "what_is_recorded_is_what_the_update_received_and_not_what_was_asked_for", None,
+        "received[0] if len(received) else np.float32(value)", "np.float32(value)",
+    ),
+    Mutant(
+        "a range test answers from noise", "range_test", "a_slope_of_noise_is_no_answer", None,
+        "NOISE = 5.0", "NOISE = 0.0",
+    ),
+    Mutant(
+        "the spread over the seeds does not count", "claims", "p_is_student_s", 2,
+        "stdtr(seeds - 1, -difference / error)", "stdtr(seeds - 1, -difference)",
+    ),
+    Mutant(
+        "luck passes twice as often as the level says", "claims", "luck_passes_as_often_as_the_level_says", None,
+        "record.p > record.level", "record.p > 2 * record.level",
+    ),
+    Mutant(
+        "two identical arms support a claim", "claims", "identical_arms_fail", None,
+        "int((a < b).sum()), len(a)\n    p = _p(", "int((a <= b).sum()), len(a)\n    p = _p(",
+    ),
+    Mutant(
+        "arms that differ are within the margin", "claims",
+        "arms_that_differ_by_the_margin_or_more_are_not_within_it", None,
+        "p = max(_p(", "p = min(_p(",
+    ),
+    Mutant(
+        "applied is not compared with taught", "book", "a_rate_that_is_one_step_off_or_one_digit_is_told", None,
+        "wrong = applied != taught", "wrong = applied != applied",
+    ),
+]  # fmt: skip
 
 
 def copy(source, folder):
@@ -121,14 +211,14 @@ def pytest(folder, environment, *arguments):
     return failed
 
 
-def cells(folder, environment, chapter):
+def cells(folder, environment, chapter, *options):
     """Return the ids of the cells that do not print what is stored in the chapter."""
-    failed = pytest(folder, environment, *NBVAL, chapter)
+    failed = pytest(folder, environment, *NBVAL, *options, chapter)
     code = [cell.id for cell in nbformat.read(folder / chapter, 4).cells if cell.cell_type == "code"]
     return [code[int(name.removeprefix("Cell "))] for name in failed]
 
 
-def unmutated(source):
+def unmutated(source, mutants):
     """Where nothing was mutated all must pass, with the copy's lrlib, in tests and in a notebook's kernel."""
     with tempfile.TemporaryDirectory() as folder:
         folder, environment = copy(source, folder)
@@ -137,40 +227,47 @@ def unmutated(source):
         notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(here)])
         notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
         nbformat.write(notebook, folder / "where.ipynb")
-        tests = sorted({mutant.tests for mutant in MUTANTS})
-        for arguments in (["tests/test_where.py", ARTICLE, *tests], [*NBVAL, "where.ipynb", *CHAPTER.values()]):
+        tests = sorted({mutant.tests for mutant in mutants})
+        chapters = [CHAPTER[number] for number in sorted({mutant.chapter for mutant in mutants} - {None})]
+        for arguments in (["tests/test_where.py", ARTICLE, *tests], [*NBVAL, "where.ipynb", *chapters]):
             if failed := pytest(folder, environment, *arguments):
                 raise SystemExit(f"{failed} fails without any mutation")
 
 
 def attack(source, mutant):
-    """Return the first unit test that catches the mutant, the cells that do, and what survived."""
+    """Return the unit test that catches the mutant, the cells that do, and what survived."""
+    changed, routes = [], set()
     with tempfile.TemporaryDirectory() as folder:
         folder, environment = copy(source, folder)
         mutate(mutant, folder)
         tests = pytest(folder, environment, "-x", mutant.tests)
-        changed = cells(folder, environment, CHAPTER[mutant.chapter])
-        routes = mutant.routes and {*changed, *pytest(folder, environment, ARTICLE)}
-    survived = ([] if tests else [mutant.tests]) + ([] if changed else [CHAPTER[mutant.chapter]])
-    survived += sorted(mutant.routes.difference(routes))
-    return tests, changed, survived
+        if mutant.chapter:
+            # one cell is enough, but of the article's lines every route has to change
+            changed = cells(folder, environment, CHAPTER[mutant.chapter], *([] if mutant.routes else ["-x"]))
+        if mutant.routes:
+            routes = {*changed, *pytest(folder, environment, ARTICLE)}
+    survived = [] if tests else [mutant.tests]
+    survived += [CHAPTER[mutant.chapter]] if mutant.chapter and not changed else []
+    return tests, changed, survived + sorted(mutant.routes - routes)
 
 
 def main():
-    start = time.perf_counter()
+    start, words = time.perf_counter(), sys.argv[1:]
+    mutants = [mutant for mutant in MUTANTS if not words or any(word in mutant.name for word in words)]
     with tempfile.TemporaryDirectory() as source, ThreadPoolExecutor(2) as pool:
         source, _ = copy(ROOT, source)  # what is edited meanwhile does not matter
-        ready = pool.submit(unmutated, source)
-        results = list(pool.map(partial(attack, source), MUTANTS))
+        ready = pool.submit(unmutated, source, mutants)
+        results = list(pool.map(partial(attack, source), mutants))
         ready.result()
-    for mutant, (tests, changed, survived) in zip(MUTANTS, results, strict=True):
+    for mutant, (tests, changed, survived) in zip(mutants, results, strict=True):
         print(f"\n{mutant.name} (lrlib/{mutant.module}.py)")
         print(f"    unit test  {tests[0] if tests else '—'}")
-        print(f"    chapter {mutant.chapter}  {', '.join(changed) or '—'}")
+        if mutant.chapter:
+            print(f"    chapter {mutant.chapter}  {', '.join(changed) or '—'}")
         if survived:
             print(f"    SURVIVED   {', '.join(survived)}")
     survivors = sum(bool(survived) for *_, survived in results)
-    print(f"\n{len(MUTANTS)} mutants, {survivors} survived, {time.perf_counter() - start:.0f} s")
+    print(f"\n{len(mutants)} mutants, {survivors} survived, {time.perf_counter() - start:.0f} s")
     sys.exit(bool(survivors))
 
 
