@@ -4,17 +4,24 @@ Keras must run on its TensorFlow backend. Import names from here, so that ``kera
 ``from lrlib.keras import AppliedRates, KerasSchedule``.
 """
 
-import dataclasses
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from numbers import Real
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from lrlib import _checks, schedules
-from lrlib.schedules import Schedule
+from lrlib import _checks, keras_hooks, schedules
+from lrlib._tape import problem, tape_of
+from lrlib.schedules import FunctionOfStep, Schedule, as_schedule
 
 if keras.backend.backend() != "tensorflow":
     raise ImportError(f"lrlib.keras needs Keras on the TensorFlow backend, but Keras runs on {keras.backend.backend()}")
+
+for _kind in vars(schedules).values():
+    if isinstance(_kind, type) and issubclass(_kind, Schedule):
+        keras.saving.register_keras_serializable(package="lrlib")(_kind)
 
 
 @keras.saving.register_keras_serializable(package="lrlib")
@@ -22,25 +29,36 @@ class KerasSchedule(keras.optimizers.schedules.LearningRateSchedule):
     r"""Give a schedule to a Keras optimizer: ``SGD(KerasSchedule(schedule))``.
 
     The rate is computed in float64 and rounded to Keras's float type once, so it is the float32 nearest to
-    ``schedule(step)``. Keras's own schedules round every number on the way. The model can be saved and loaded
-    again where ``lrlib.keras`` has been imported.
+    ``schedule(step)``. Keras's own schedules round every number on the way.
 
     Parameters
     ----------
-    schedule : Schedule
-        One of lrlib's schedules, or another :class:`~lrlib.schedules.Schedule` if the model need not be saved.
+    schedule : Schedule, float or callable
+        What :func:`~lrlib.schedules.as_schedule` takes. TensorFlow must be able to compile it: its formula is made of
+        operators and of functions of ``xp``, or of ``keras.ops``.
+    gradient_accumulation_steps : int, optional
+        What the optimizer has under this name. The schedule then counts updates; without it Keras counts every batch
+        whose gradient is put by, and the schedule ends that many times too early.
 
     Raises
     ------
     TypeError
-        If ``schedule`` is not a schedule.
+        If ``schedule`` is none, or cannot be compiled.
     ValueError
-        On saving, if ``schedule`` is not one of lrlib's own, since it could not be loaded again.
+        If ``gradient_accumulation_steps`` is not an integer of at least 1; on saving, if a schedule of your own, or a
+        function, is not registered with Keras.
 
     Notes
     -----
-    The step is the optimizer's ``iterations``. With ``gradient_accumulation_steps`` it counts micro-batches, not
-    updates. Unlike a schedule that is called from Python, a compiled one cannot refuse a step.
+    The step is the optimizer's ``iterations``, which Keras saves with the optimizer. So a training that is resumed
+    goes on in its schedule: ``fit`` again, with ``initial_epoch``, after ``load_model`` in a new process where
+    ``lrlib.keras`` has been imported, or with the callback ``BackupAndRestore``. An optimizer that is made anew
+    begins at step 0.
+
+    A compiled function cannot raise an error. Where a schedule of your own gives a negative rate, it applies NaN.
+
+    A schedule class of your own is saved with the model once it is registered:
+    ``@keras.saving.register_keras_serializable()`` above its ``@dataclass(frozen=True)``.
 
     Examples
     --------
@@ -50,64 +68,116 @@ class KerasSchedule(keras.optimizers.schedules.LearningRateSchedule):
     0.02500000037252903
     """
 
-    def __init__(self, schedule: Schedule):
-        if not isinstance(schedule, Schedule):
-            raise TypeError(f"schedule must be an lrlib schedule, got {schedule!r}")
-        self.schedule = schedule
+    def __init__(self, schedule, gradient_accumulation_steps: int | None = None):
+        self.schedule = as_schedule(schedule)
+        if gradient_accumulation_steps is not None:
+            gradient_accumulation_steps = _checks.whole(
+                "gradient_accumulation_steps", gradient_accumulation_steps, at_least=1
+            )
+        self.gradient_accumulation_steps = gradient_accumulation_steps
+        self._check_that_it_compiles()
 
     def __call__(self, step):
-        step = keras.ops.cast(step, "float64")
-        return keras.ops.cast(self.schedule.formula(step, xp=keras.ops), keras.config.floatx())
+        step = keras.ops.cast(np.float64(step) if isinstance(step, Real) else step, "float64")
+        if self.gradient_accumulation_steps:
+            step = schedules.stairs(step, self.gradient_accumulation_steps, xp=keras.ops)
+        rate = self.schedule.formula(step, xp=keras.ops)
+        return keras.ops.cast(keras.ops.where(rate >= 0, rate, np.nan), keras.config.floatx())
+
+    def _check_that_it_compiles(self) -> None:
+        def rate(step):
+            given = self.schedule.formula(step, xp=keras.ops)
+            if isinstance(self.schedule, FunctionOfStep) and not tf.is_tensor(given):
+                raise TypeError(f"it returns {given!r} for every step; give that number instead")
+            return tf.broadcast_to(tf.cast(given, tf.float64), ())
+
+        try:
+            tf.function(rate, autograph=False).get_concrete_function(tf.TensorSpec((), tf.float64))
+        except Exception as error:  # TensorFlow, NumPy and Python raise many kinds
+            raise TypeError(
+                "schedule must be made of operators and functions of keras.ops, to be compiled: no `if`, int() or "
+                "math on the step. A table is PiecewiseConstantDecay(boundaries, values). "
+                f"Got {self.schedule!r}: {str(error).strip().splitlines()[0]}"
+            ) from error
 
     def __repr__(self):
-        return f"KerasSchedule({self.schedule!r})"
+        accumulating = self.gradient_accumulation_steps
+        return f"KerasSchedule({self.schedule!r}{f', {accumulating}' if accumulating else ''})"
 
     def get_config(self):
-        """Return what Keras saves: the name of the schedule's class and its fields."""
-        kind = type(self.schedule)
-        if getattr(schedules, kind.__name__, None) is not kind:
-            raise ValueError(f"schedule must be one of lrlib's own to be saved, got {self.schedule!r}")
-        return {"class_name": kind.__name__, "fields": dataclasses.asdict(self.schedule)}
+        """Return what Keras saves: the schedule with all that it is made of."""
+        for part in _parts(self.schedule):
+            if keras.saving.get_registered_object(keras.saving.get_registered_name(part)) is not part:
+                raise ValueError(
+                    "schedule must be registered with Keras to be saved: "
+                    f"put @keras.saving.register_keras_serializable() above {part.__qualname__}, got {self.schedule!r}"
+                )
+        packed = keras.saving.serialize_keras_object(self.schedule)
+        return {"schedule": packed, "gradient_accumulation_steps": self.gradient_accumulation_steps}
 
     @classmethod
     def from_config(cls, config):
         """Make the schedule again from what :meth:`get_config` returned."""
-        kind = getattr(schedules, config["class_name"], None)
-        if not (isinstance(kind, type) and issubclass(kind, Schedule)):
-            raise ValueError(f"class_name must name an lrlib schedule, got {config['class_name']!r}")
-        return cls(kind(**config["fields"]))
+        return cls(**config | {"schedule": keras.saving.deserialize_keras_object(config["schedule"])})
 
 
-class AppliedRates:
+def _parts(value) -> Iterator:
+    """Yield the classes and functions that a schedule is made of."""
+    if isinstance(value, Schedule):
+        yield type(value)
+        for field in value.get_config().values():
+            yield from _parts(field)
+    elif isinstance(value, (tuple, list)):
+        for each in value:
+            yield from _parts(each)
+    elif callable(value):
+        yield value
+
+
+class AppliedRates(keras.callbacks.Callback):
     """Record the learning rate of every update that a Keras optimizer makes.
 
     What is recorded is the number that the optimizer's ``update_step`` receives: the one that multiplies the
     gradient. It is taken inside the compiled training step, so nothing is computed a second time, and with
     ``gradient_accumulation_steps`` there is one entry for each real update. (``optimizer.learning_rate`` read
-    after a batch is the rate of the *next* one.)
+    after a batch, and what Keras logs, is the rate of the *next* one.)
 
-    On leaving, also by an exception or Ctrl-C, the optimizer and the model are as they were; what was recorded
-    so far stays.
+    There are two ways to use it. In a ``with`` block it records all that happens there, custom training loops as
+    well. As a callback of ``fit`` it also puts the last applied rate into the logs of every batch and epoch, and so
+    into ``History``, ``CSVLogger`` and ``TensorBoard``: put it before these in the list of callbacks.
+
+    Where it cannot tell what was applied, it says so by an error at the end of the block or of ``fit``, and again
+    whenever ``rates`` is read. An exception from the block itself goes first. However the block is left, the optimizer
+    and the model are as they were, and what was recorded so far stays.
 
     Parameters
     ----------
-    model : keras.Model or keras.optimizers.Optimizer
-        A compiled model, or an optimizer whose training step is traced inside the block.
+    model : keras.Model or keras.optimizers.Optimizer, optional
+        A compiled model, or an optimizer alone, whose training function is then to be compiled in the block.
+        A callback needs none.
+    optimizer : keras.optimizers.Optimizer, optional
+        Which one to record, where a model has several or keeps it elsewhere than in ``model.optimizer``.
     capacity : int
-        The largest number of updates to hold, 4 bytes each.
+        The largest number of updates to hold, 4 bytes each; as a callback, the largest number in one batch.
+    name : str
+        What the rate is called in the logs.
 
     Attributes
     ----------
     rates : numpy.ndarray, shape (updates,), float32
-        The applied rates in order.
+        The applied rates in order, of all blocks and calls of ``fit`` together.
 
     Raises
     ------
     TypeError, ValueError
-        If ``model`` is neither model nor optimizer, or has not been compiled; if ``capacity`` is not a positive
-        integer.
+        If ``model`` is neither model nor optimizer, or has not been compiled; if the optimizer is one of Keras's that
+        apply another rate than ``update_step`` receives (Adafactor, Muon, schedule-free AdamW) or leave updates to
+        others (MultiOptimizer); if ``capacity`` is not a positive integer.
     RuntimeError
-        If it is entered again while it records.
+        If it is used again while it records. At the end, and on reading ``rates``: if the optimizer counted updates
+        that passed the record by, since their function was compiled before; if weights of the model changed and no
+        update of this optimizer changed them (another optimizer, or a training step that applies gradients by hand);
+        if the variables of one update had different rates.
     OverflowError
         On reading ``rates``, if there were more updates than ``capacity``.
 
@@ -121,68 +191,167 @@ class AppliedRates:
     ...     history = model.fit(np.ones((4, 1)), np.ones((4, 1)), batch_size=1, verbose=0)
     >>> applied.rates
     array([0.5 , 0.5 , 0.25, 0.25], dtype=float32)
+
+    As a callback:
+
+    >>> log = model.fit(np.ones((4, 1)), np.ones((4, 1)), batch_size=2, verbose=0, callbacks=[AppliedRates()])
+    >>> log.history["applied_learning_rate"]
+    [0.125]
     """
 
-    def __init__(self, model, capacity: int = 1_000_000):
+    def __init__(self, model=None, *, optimizer=None, capacity: int = 1_000_000, name: str = "applied_learning_rate"):
+        super().__init__()
         self._capacity = _checks.whole("capacity", capacity, at_least=1)
-        self._model = model if isinstance(model, keras.Model) else None
-        optimizer = model if self._model is None else getattr(model, "optimizer", None)
-        if self._model is not None and optimizer is None:
-            raise ValueError(f"model must be compiled, got {model!r}")
+        self._name = name
+        self._given = model, optimizer
+        self._blocks = None  # what has to be closed, while it records in a with block
+        self._open = None  # the tape and where this record began on it, while it records
+        self._taken = []  # what was recorded in former blocks
+        self._problem = None
+        if model is not None or optimizer is not None:
+            self._find(model, optimizer)
+
+    def _find(self, model, optimizer):
+        """Return the model, or None, and the optimizer that makes the updates."""
+        if model is not None and not isinstance(model, keras.Model):
+            if optimizer is not None or not isinstance(model, keras.optimizers.Optimizer):
+                raise TypeError(f"model must be a Keras model or optimizer, got {model!r}")
+            model, optimizer = None, model
+        if optimizer is None:
+            optimizer = getattr(model, "optimizer", None)
+            if optimizer is None:
+                raise ValueError(f"model must be compiled, got {model!r}")
         if not isinstance(optimizer, keras.optimizers.Optimizer):
-            raise TypeError(f"model must be a Keras model or optimizer, got {model!r}")
-        self._compiled_optimizer = optimizer
-        self._optimizer = updating_optimizer(optimizer)
-        self._updates = tf.Variable(0, dtype=tf.int32, trainable=False)
-        # one place more than the capacity: it takes what comes after the record is full
-        self._buffer = tf.Variable(tf.zeros(self._capacity + 1), trainable=False)
-        self._found = None
-
-    def __enter__(self):
-        if self._found is not None:
-            raise RuntimeError("this AppliedRates is recording already; make a second one")
-        methods = vars(self._optimizer)
-        self._found = {name: methods.get(name) for name in ("apply", "update_step")}
-        self._apply, self._update_step = self._optimizer.apply, self._optimizer.update_step
-        methods.update(apply=self._recording_apply, update_step=self._recording_update_step)
-        if self._model is not None:
-            # a training step that is compiled already would not call the recording methods
-            self._train_function, self._model.train_function = self._model.train_function, None
-        return self
-
-    def __exit__(self, *exception):
-        for name, method in self._found.items():
-            if method is None:
-                del vars(self._optimizer)[name]
-            else:
-                vars(self._optimizer)[name] = method
-        self._found = None
-        # a model that was compiled anew inside the block keeps what it was compiled to
-        if self._model is not None and self._model.optimizer is self._compiled_optimizer:
-            self._model.train_function = self._train_function
+            raise TypeError(f"optimizer must be a Keras optimizer, got {optimizer!r}")
+        optimizer = keras_hooks.updating_optimizer(optimizer)
+        keras_hooks.refuse_other_rates(optimizer)
+        if isinstance(schedule := keras_hooks.learning_rate_given(optimizer), Schedule):
+            raise TypeError(f"optimizer must be given {KerasSchedule.__name__}({schedule!r}), got the schedule itself")
+        return model, optimizer
 
     @property
     def rates(self) -> np.ndarray:
-        updates = int(self._updates)
-        if updates > self._capacity:
+        if self._problem is not None:
+            raise self._problem
+        taken = list(self._taken)
+        if self._open:
+            tape, start, optimizer = self._open
+            taken.append(self._read(tape, start, tape.now(optimizer)))
+        return np.concatenate([np.zeros(0, np.float32), *taken])
+
+    # In a with block
+
+    def __enter__(self):
+        if self._blocks is not None:
+            raise RuntimeError("this AppliedRates is recording already; make a second one")
+        if self._given == (None, None):
+            raise ValueError("model must be given to record in a with block, got None")
+        model, optimizer = self._find(*self._given)
+        with ExitStack() as blocks:
+            if model is not None:
+                blocks.enter_context(keras_hooks.retraced(model))
+            if self._given[1] is None and model is not None:
+                blocks.push(self._unseen_changes(model, optimizer))
+            blocks.enter_context(self._recording(optimizer))
+            self._blocks = blocks.pop_all()
+        return self
+
+    def __exit__(self, *exception):
+        blocks, self._blocks = self._blocks, None
+        blocks.__exit__(*exception)
+        if exception[0] is None and isinstance(self._problem, RuntimeError):
+            raise self._problem
+
+    @contextmanager
+    def _recording(self, optimizer) -> Iterator[None]:
+        """Record; what is wrong with the record is kept in ``_problem``, and no exception from the block is hidden."""
+        if self._open is not None:
+            raise RuntimeError("this AppliedRates is recording already; make a second one")
+        tape, to_the_end = tape_of(optimizer), False
+        start = tape.begin(self._capacity, optimizer)
+        self._open = tape, start, optimizer
+        try:
+            with keras_hooks.watching(optimizer, tape):
+                yield
+            to_the_end = True
+        finally:
+            self._open = None
+            tape.end()
+            end = tape.now(optimizer)
+            self._problem = self._problem or problem(start, end, optimizer, to_the_end)
+            try:
+                self._taken.append(self._read(tape, start, end))
+            except OverflowError as error:
+                self._problem = error
+
+    def _read(self, tape, start, end) -> np.ndarray:
+        if (updates := end.updates - start.updates) > self._capacity:
             raise OverflowError(f"capacity must be at least {updates}, the number of updates, got {self._capacity}")
-        return self._buffer[:updates].numpy()
+        return tape.read(start, end)
 
-    def _recording_apply(self, *args, **kwargs):
-        self._first_of_this_update = True
-        return self._apply(*args, **kwargs)
+    def _unseen_changes(self, model, optimizer):
+        """Return what looks, at the end of a block, for weights that something else than recorded updates changed."""
+        before = {id(variable): (variable, _print_of(variable)) for variable in model.trainable_variables}
+        tape = tape_of(optimizer)
 
-    def _recording_update_step(self, gradient, variable, learning_rate):
-        # an update calls this once for every variable, with the same rate
-        if self._first_of_this_update:
-            self._first_of_this_update = False
-            place = tf.minimum(self._updates, self._capacity)
-            rate = keras.ops.cast(learning_rate, "float32")
-            self._buffer.scatter_update(tf.IndexedSlices(rate, place))
-            self._updates.assign_add(1)
-        return self._update_step(gradient, variable, learning_rate)
+        def look(*exception):
+            changed = [
+                variable.path
+                for variable, was in before.values()
+                if keras_hooks.variable_key(optimizer, variable) not in tape.touched and _print_of(variable) != was
+            ]
+            if not before and not tape.touched and model.train_function is not None:
+                changed = ["all"]  # the model was built in the block
+            if changed and self._problem is None:
+                self._problem = RuntimeError(
+                    f"weights of the model ({changed[0]}) changed, and no update by its optimizer {optimizer.name!r} "
+                    "changed them. If another optimizer does: AppliedRates(model, optimizer=that_one). What a training "
+                    "step does by hand cannot be recorded."
+                )
+
+        return look
+
+    # As a callback: every call of the training step is a block
+
+    def on_train_begin(self, logs=None):
+        model, self._optimizer = self._find(self._given[0] or self.model, self._given[1])
+        of_the_model = model is not None and self._given[1] is None
+        self._look = self._unseen_changes(model, self._optimizer) if of_the_model else lambda: None
+        self._begun = False
+        keras_hooks.train_through(self.model, self._in_one_call, wanted=lambda: self._begun)
+
+    def on_train_batch_begin(self, batch, logs=None):
+        self._begun = True
+
+    @contextmanager
+    def _in_one_call(self):
+        self._begun = False
+        with self._recording(self._optimizer):
+            yield
+        if self._problem is not None:
+            raise self._problem
+
+    def on_train_batch_end(self, batch, logs=None):
+        self._log(logs)
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._log(logs)
+        self._taken = [self.rates]
+
+    def _log(self, logs) -> None:
+        rates = self._taken[-1] if len(self._taken[-1]) else self.rates  # with accumulation, of a batch before
+        logs[self._name] = float(rates[-1]) if len(rates) else np.nan
+
+    def on_train_end(self, logs=None):
+        keras_hooks.train_without(self.model, self._in_one_call)
+        self._look()
+        if self._problem is not None:
+            raise self._problem
 
 
-def updating_optimizer(optimizer):
-    """Return the optimizer that makes the updates: with mixed precision it is wrapped in one that scales the loss."""
-    return getattr(optimizer, "inner_optimizer", optimizer)
+def _print_of(variable) -> int:
+    """Return a fingerprint of a variable's numbers."""
+    return hash(tf.convert_to_tensor(variable.value).numpy().tobytes())
+
+
+updating_optimizer = keras_hooks.updating_optimizer  # its name in 0.1

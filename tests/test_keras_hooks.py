@@ -1,0 +1,104 @@
+"""The hooks into Keras's private parts: that they are there, and that they see what moves the weights."""
+
+from lrlib.quiet import keras, tf  # isort: skip  (the first import of TensorFlow)
+
+import numpy as np
+import pytest
+
+from lrlib import ExponentialDecay, keras_hooks
+from lrlib.keras import AppliedRates, KerasSchedule
+
+
+def test_this_keras_was_tried():
+    assert keras.__version__ in keras_hooks.TRIED, "does all of the tests pass with it? Then add it to TRIED"
+
+
+def test_the_private_parts_are_there():
+    optimizer = keras.optimizers.SGD(0.1)
+    assert {"_iterations", "_learning_rate"} <= set(dir(optimizer))
+    assert callable(optimizer._get_current_learning_rate) and callable(optimizer._var_key)
+    kinds = type(optimizer).__mro__
+    assert sum("apply" in vars(kind) for kind in kinds) >= 1 and sum("update_step" in vars(kind) for kind in kinds) == 2
+    assert isinstance(optimizer._iterations.value, tf.Variable)
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile(optimizer, "mse")
+    tracker = model._loss_tracker
+    model.compile(optimizer, "mse")
+    assert model.train_function is None and model._loss_tracker is not tracker
+    model.make_train_function(force=True)
+    assert model.train_function is not None
+
+
+def test_what_is_seen_is_what_moves_the_weights():
+    """The gradient is 1, so the rates are what the weight loses at each step."""
+    schedule = ExponentialDecay(0.4, 3, 0.5)
+    optimizer, weight, path = keras.optimizers.SGD(KerasSchedule(schedule)), keras.Variable(0.0), [0.0]
+    with AppliedRates(optimizer) as applied:
+        for _ in range(6):
+            optimizer.apply([tf.constant(1.0)], [weight])
+            path.append(float(weight))
+    np.testing.assert_allclose(-np.diff(path), schedule.planned(6), rtol=1e-5)
+    np.testing.assert_allclose(applied.rates, schedule.planned(6), rtol=1e-6)
+
+
+class Watcher:
+    """Writes down what it is told."""
+
+    calls = in_update = 0
+
+    def __init__(self):
+        self.heard = []
+
+    def begins(self):
+        self.in_update += 1
+        self.heard.append("begins")
+
+    def ends(self):
+        self.in_update -= 1
+        self.heard.append("ends")
+
+    def received(self, key, learning_rate):
+        self.calls += 1
+        self.heard.append(float(learning_rate))
+
+    def divided(self):
+        self.heard.append("divided")
+
+    def jumps(self, distance):
+        self.heard.append(("jumps", int(distance)))
+
+
+def test_a_watcher_is_told_of_the_updates_in_its_blocks_alone():
+    optimizer, other = keras.optimizers.SGD(0.5), keras.optimizers.SGD(0.25)
+    weight, watcher = keras.Variable(1.0), Watcher()
+    update = lambda optimizer: optimizer.apply([tf.constant(1.0)], [weight])  # noqa: E731
+    before = vars(keras.optimizers.SGD)["update_step"]
+    update(optimizer)
+    with keras_hooks.watching(optimizer, watcher):
+        update(optimizer)
+        update(other)
+        optimizer.iterations.assign(10)
+        with keras_hooks.watching(optimizer, watcher):
+            update(optimizer)
+        update(optimizer)
+    update(optimizer)
+    assert watcher.heard == ["begins", 0.5, "ends", ("jumps", 8), *["begins", 0.5, "ends"] * 2]
+    assert vars(keras.optimizers.SGD)["update_step"] is before and not keras_hooks._wrapped
+    assert int(optimizer.iterations) == 13 == keras_hooks.counted(optimizer)
+
+
+def test_an_exception_unwraps_what_was_wrapped():
+    optimizer, before = keras.optimizers.Adam(0.5), vars(keras.optimizers.Adam)["update_step"]
+    with pytest.raises(KeyboardInterrupt), keras_hooks.watching(optimizer, Watcher()):
+        assert vars(keras.optimizers.Adam)["update_step"] is not before
+        raise KeyboardInterrupt
+    assert vars(keras.optimizers.Adam)["update_step"] is before and "assign" not in vars(optimizer._iterations)
+
+
+def test_a_rate_from_outside_goes_before_what_an_optimizer_has():
+    optimizer, weight = keras.optimizers.SGD(KerasSchedule(0.5)), keras.Variable(1.0)
+    with keras_hooks.rate_from_outside(optimizer) as rate:
+        rate.assign(0.25)
+        optimizer.apply([tf.constant(1.0)], [weight])
+    optimizer.apply([tf.constant(1.0)], [weight])
+    assert float(weight) == 0.25
