@@ -97,7 +97,8 @@ MUTANTS = [
         'step, "float64")', 'step + 1, "float64")', BY_KERAS,
     ),
     Mutant(
-        "a schedule counts batches where gradients are put by", "keras", "with_accumulated_gradients_a_schedule_can_count_updates", None,
+        "a schedule counts batches where gradients are put by", "keras",
+        "with_accumulated_gradients_a_schedule_can_count_updates", None,
         "if self.gradient_accumulation_steps:", "if False:",
     ),
     Mutant(
