@@ -65,10 +65,9 @@ class Wells:
         return np.where(self.inside(w)[:, None], self.narrow * narrow, self.wide * wide)
 
     def descend(self, schedule) -> np.ndarray:
-        """Return for each start at each step whether it is in the narrow well."""
+        """Return where the weights are at each step."""
         with np.errstate(over="ignore", invalid="ignore"):
-            run = gradient_descent(Pushed(self), self.starts, schedule, self.steps, self.dtype)
-            return np.array([self.inside(w) for w in run.parameters])
+            return gradient_descent(Pushed(self), self.starts, schedule, self.steps, self.dtype).parameters
 
 
 class Pushed:
@@ -89,8 +88,8 @@ class Pushed:
 def stays_or_leaves(wells: Wells) -> Outcome:
     """Below 1 / curvature each start that comes upon the well stays there; above 2 / curvature none does."""
     small, large = (wells.descend(factor / wells.narrow) for factor in (0.99, 2.1))
-    visitors = small.any(axis=0)
-    stayed, left = small[-1][visitors].mean(), 1 - large[-1].mean()
+    visitors = np.any([wells.inside(w) for w in small], axis=0)
+    stayed, left = wells.inside(small[-1])[visitors].mean(), 1 - wells.inside(large[-1]).mean()
     figure = f"{stayed:.0%} stay below, {1 - left:.0%} above"
     return Outcome(visitors.any() and stayed == 1 and left == 1, figure)
 
@@ -105,8 +104,8 @@ def not_certain(wells: Wells) -> Outcome:
         lambda peak: ExponentialDecay(peak, steps // 4, 0.1),
         lambda peak: lambda step: peak * (1 - step % (steps // 4) / (steps // 4)),
     )
-    peaks = np.geomspace(0.5, 600, 7) / wells.narrow
-    home = [wells.descend(strategy(peak))[-1].mean() for strategy in strategies for peak in peaks]
+    peaks = np.geomspace(0.5, 500, 6) / wells.narrow
+    home = [wells.inside(wells.descend(strategy(peak))[-1]).mean() for strategy in strategies for peak in peaks]
     return Outcome(max(home) < NEARLY_ALL, f"at most {max(home):.0%} of the starts")
 
 
