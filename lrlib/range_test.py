@@ -87,6 +87,8 @@ def range_test(
         A compiled model. What its optimizer has for a learning rate plays no part.
     data : Data or pair
         What to train on: the training part of an :class:`lrlib.datasets.Data`, or all of a pair ``(x, y)``.
+    *old_form
+        Refused: in version 0.1 samples and labels were two arguments.
     batch_size : int
         The samples in a batch.
     start_rate, end_rate : float
@@ -109,9 +111,10 @@ def range_test(
     Raises
     ------
     TypeError, ValueError
-        If the model is not compiled or accumulates gradients; if there are no samples, samples and labels differ in
-        number, or a batch is larger than all of them; if a rate is not positive, or the last not above the first; if
-        ``by`` or ``metric`` is another word; if the loss is NaN or infinite before the first update.
+        If the model is not compiled or accumulates gradients, or its optimizer is one that
+        :class:`~lrlib.keras.AppliedRates` cannot record; if there are no samples, samples and labels differ in number,
+        or a batch is larger than all of them; if a rate is not positive, or the last not above the first; if ``by`` or
+        ``metric`` is another word; if the loss is NaN or infinite before the first update.
 
     References
     ----------

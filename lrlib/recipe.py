@@ -18,7 +18,7 @@ EXTRAS = "kernel_regularizer", "bias_regularizer", "activity_regularizer", "kern
 
 @dataclass(frozen=True)
 class Dense:
-    """A layer; equal ones have equal keys."""
+    """What a sweep has to know of a ``Dense`` layer; equal layers have equal keys."""
 
     units: int
     use_bias: bool
@@ -28,7 +28,7 @@ class Dense:
 
 @dataclass(frozen=True)
 class Loss:
-    """A loss; equal ones have equal keys."""
+    """What a sweep has to know of a loss; equal losses have equal keys."""
 
     key: object
     of_samples: Callable = field(compare=False)  # (labels, outputs) -> losses, the last dimension averaged away
@@ -36,6 +36,11 @@ class Loss:
     known: Callable | None = field(compare=False)  # Keras's function, if the loss is nothing else
 
     def of_best_constant(self, y) -> float:
+        """Return the loss of the best prediction that is the same for all samples.
+
+        It is the entropy of the labels in nats for sparse categorical cross-entropy, their variance for the mean
+        squared error, and NaN for other losses.
+        """
         if self.known is keras.losses.sparse_categorical_crossentropy:
             shares = np.bincount(y) / len(y)
             return float(-(shares * np.log(shares, where=shares > 0, out=np.zeros_like(shares))).sum())
@@ -51,6 +56,13 @@ class SGD:
     .. math:: v \leftarrow \beta v - \eta g, \qquad w \leftarrow w + v
 
     With ``nesterov`` it is :math:`w \leftarrow w + \beta v - \eta g`, with the new :math:`v`.
+
+    References
+    ----------
+    Sutskever, I., Martens, J., Dahl, G. and Hinton, G. (2013). On the importance of initialization and momentum in deep
+    learning. *International Conference on Machine Learning*, 1139-1147.
+
+    Keras: https://keras.io/api/optimizers/sgd/
     """
 
     momentum: float
@@ -61,6 +73,7 @@ class SGD:
         return int(self.momentum != 0)
 
     def update(self, step, rate, gradient, weight, *slots):
+        """Return the new weight and the new velocity, if there is one; ``step`` counts from 0."""
         change = -rate * gradient
         if slots:
             (velocity,) = slots
@@ -83,6 +96,8 @@ class Adam:
     ----------
     Kingma, D. P. and Ba, J. (2015). Adam: A method for stochastic optimization. *International Conference on Learning
     Representations*.
+
+    Keras, whose :math:`\epsilon` is the "epsilon hat" of the article: https://keras.io/api/optimizers/adam/
     """
 
     beta_1: float
@@ -91,6 +106,7 @@ class Adam:
     slots = 2
 
     def update(self, step, rate, gradient, weight, mean, square):
+        """Return the new weight and the new means; ``step`` counts from 0."""
         count = tf.cast(step + 1, tf.float32)
         rate = rate * tf.sqrt(1 - self.beta_2**count) / (1 - self.beta_1**count)
         mean = mean + (gradient - mean) * (1 - self.beta_1)
@@ -100,7 +116,7 @@ class Adam:
 
 @dataclass(frozen=True)
 class Recipe:
-    """What to train."""
+    """What to train: as much of a model as decides which program has to be compiled."""
 
     features: int
     layers: tuple[Dense, ...]
@@ -113,7 +129,26 @@ class Recipe:
 
 
 def recipe_of(model) -> Recipe:
-    """Return what the model says to train, or raise an error that names what a sweep cannot do."""
+    """Return what the model says to train, or raise an error that names what a sweep cannot do.
+
+    Parameters
+    ----------
+    model : keras.Sequential
+        As for :func:`lrlib.sweep.sweep`. It is only read; its weights and the value of its learning rate play no part.
+
+    Returns
+    -------
+    Recipe
+
+    Raises
+    ------
+    TypeError
+        If it is no ``keras.Sequential``.
+    ValueError
+        If it is not compiled or does not know its input; if a layer is not a plain, trainable ``Dense`` in float32; if
+        an activation or the loss mixes samples, the loss is not one mean over the samples or is weighted; if the
+        optimizer is neither ``SGD`` nor ``Adam``, has a schedule, or a setting that a sweep does not know.
+    """
     layers = dense_layers(model)
     if not getattr(model, "compiled", False) or model.optimizer is None:
         raise ValueError(f"model must be compiled with an optimizer and a loss, got {model!r}")
@@ -124,7 +159,7 @@ def recipe_of(model) -> Recipe:
 
 
 def dense_layers(model) -> list:
-    """Return the layers of a model that a sweep can train."""
+    """Return the layers of a model that a sweep can train, or raise the errors of :func:`recipe_of` on layers."""
     if type(model) is not keras.Sequential:
         raise TypeError(
             f"model must be a keras.Sequential of Dense layers, others are not supported yet, got {model!r}"

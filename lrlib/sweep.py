@@ -67,7 +67,8 @@ def sweep(
     steps : int
         The number of updates, at least 1.
     batch_size : int
-        The samples in a batch, at most those in the training part.
+        The samples in a batch, at most those in the training part. The samples that are left over when an epoch has no
+        full batch any more are left out of it: 1079 samples in batches of 32 are 33 updates an epoch, not 34.
     schedule : Schedule, float or callable
         A factor for every step, so the learning rate is the peak of a schedule whose peak is 1. By default always 1.
         A function of the step may also return a factor for each learning rate, so every rate can take its own course.
