@@ -158,3 +158,12 @@ def test_the_ledger_counts_the_claims_of_the_process(shell):
     assert record["claims"] == len(before) + 2
     assert record["expected_by_luck"] == pytest.approx(sum(c.level for c in before) + 0.06)
     assert output.data["text/plain"].startswith(f"{len(before) + 2} claims; luck alone would pass ")
+
+
+def test_a_ledger_without_claims_says_so(shell, monkeypatch):
+    monkeypatch.setattr("lrlib.book.claims_made", tuple)
+    with capture_output() as captured:
+        ledger()
+    (output,) = captured.outputs
+    assert output.data["text/plain"] == output.data["text/markdown"] == "Nothing in this chapter rests on chance."
+    assert output.metadata["lrlib_ledger"] == {"claims": 0, "expected_by_luck": 0}
