@@ -57,6 +57,7 @@ def noise_decides(setting: Batches) -> Outcome:
 CHAPTER = Batches()
 CHANGES = {
     "another split": {"split": 1},
+    "a third split": {"split": 2},
     "fresh seeds": {"first_seed": 100},
     "half the steps": {"steps": 50},
     "four times the steps": {"steps": 400},
@@ -66,8 +67,9 @@ CHANGES = {
     "twice the width": {"width": 64},
     "half the samples": {"few": 150},
     "tumours for digits": {"data": "breast_cancer", "rates": tuple(4 * RATES)},
-    "momentum 0.9": {"momentum": 0.9, "rates": tuple(RATES / 10)},
     "test loss for training loss": {"measure": "test_loss"},
 }
-S10 = "With clean labels a late decay beats the best constant rate in batches of 8, and not on all samples at once."
+S10 = (
+    "With SGD and clean labels a late decay beats the best constant rate in batches of 8, and not on all data at once."
+)
 TRIALS = [Trial("S10", S10, noise_decides, (CHAPTER, *(replace(CHAPTER, name=n, **c) for n, c in CHANGES.items())))]
