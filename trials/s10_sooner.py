@@ -69,7 +69,5 @@ CHANGES = {
     "tumours for digits": {"data": "breast_cancer", "rates": tuple(4 * RATES)},
     "test loss for training loss": {"measure": "test_loss"},
 }
-S10 = (
-    "With SGD and clean labels a late decay beats the best constant rate in batches of 8, and not on all data at once."
-)
+S10 = "With SGD and clean labels a late decay beats the best constant rate in batches of 8, but not on all data."
 TRIALS = [Trial("S10", S10, noise_decides, (CHAPTER, *(replace(CHAPTER, name=n, **c) for n, c in CHANGES.items())))]
