@@ -66,7 +66,8 @@ def taught_is_applied(record, schedule=1.0) -> None:
     Raises
     ------
     AssertionError
-        If a rate differs from the one that was taught, rounded once to the arithmetic of the run.
+        If a rate differs from the one that was taught, rounded once to the arithmetic of the run; in float64 by more
+        than two units in the last place.
     ValueError
         If there is no rate in the record: then nothing was applied, or nothing was recorded.
 

@@ -107,6 +107,14 @@ def test_a_rate_that_is_one_step_off_or_one_digit_is_told(dtype):
     refused(lambda: taught_is_applied(nearly, schedule), AssertionError, "at step 5 the rate 0.05")
 
 
+def test_in_float64_the_last_two_units_of_a_power_are_forgiven(capsys):
+    """One number's power and an array's differ there."""
+    nearly = ExponentialDecay(0.1, 3, 0.5).planned(9)
+    nearly[4] += 2 * np.spacing(nearly[4])
+    taught_is_applied(nearly, ExponentialDecay(0.1, 3, 0.5))
+    assert capsys.readouterr().out == "applied = taught: 0.1 to 0.01575, 9 updates\n"
+
+
 def test_without_a_record_nothing_is_asserted():
     for empty in ([], np.array([], np.float32), xr.Dataset({"applied": (("learning_rate", "seed", "step"), [[[]]])})):
         refused(lambda empty=empty: taught_is_applied(empty, 0.1), ValueError, "record must hold the rate of at least")

@@ -177,7 +177,7 @@ MUTANTS = [
     ),
     Mutant(
         "applied is not compared with taught", "book", "a_rate_that_is_one_step_off_or_one_digit_is_told", None,
-        "wrong = applied != taught", "wrong = applied != applied",
+        "<= units * np.spacing(taught)", "<= 1",
     ),
 ]  # fmt: skip
 
