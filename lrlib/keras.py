@@ -352,6 +352,3 @@ class AppliedRates(keras.callbacks.Callback):
 def _print_of(variable) -> int:
     """Return a fingerprint of a variable's numbers."""
     return hash(tf.convert_to_tensor(variable.value).numpy().tobytes())
-
-
-updating_optimizer = keras_hooks.updating_optimizer  # its name in 0.1

@@ -12,7 +12,9 @@ from contextlib import ExitStack, contextmanager
 
 import tensorflow as tf
 
-TRIED = ("3.15.1",)  # the versions of Keras that the tests have passed with
+# The versions of Keras that the tests have passed with. With 3.5.0 all pass but one: where an epoch is no multiple of
+# steps_per_execution, that Keras itself counts, and makes, an update too many, of no samples.
+TRIED = ("3.8.0", "3.11.3", "3.15.1")
 
 # Keras's optimizers that are known to do something else with the rate that update_step receives than to apply it
 REFUSED = {

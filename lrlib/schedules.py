@@ -141,8 +141,6 @@ class Schedule(ABC):
         """
         return self(np.arange(_checks.whole("steps", steps, at_least=1)))
 
-    applied = planned  # its name in 0.1
-
     def get_config(self) -> dict:
         """Return the fields by their names, as Keras saves them; a subclass may have a form of its own."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
