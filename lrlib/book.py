@@ -117,7 +117,7 @@ def ledger() -> None:
     by_luck = round(sum(claim.level for claim in claims), 4)
     text = f"{len(claims)} claims; luck alone would pass {by_luck:g} of them, were nothing there"
     if not claims:
-        text = "Nothing in this chapter rests on chance."
+        text = "This chapter makes no claim over seeds."
     _display(text, text, {"lrlib_ledger": {"claims": len(claims), "expected_by_luck": by_luck}})
 
 

@@ -173,7 +173,7 @@ def test_a_ledger_without_claims_says_so(shell, monkeypatch):
     with capture_output() as captured:
         ledger()
     (output,) = captured.outputs
-    assert output.data["text/plain"] == output.data["text/markdown"] == "Nothing in this chapter rests on chance."
+    assert output.data["text/plain"] == output.data["text/markdown"] == "This chapter makes no claim over seeds."
     assert output.metadata["lrlib_ledger"] == {"claims": 0, "expected_by_luck": 0}
 
 
