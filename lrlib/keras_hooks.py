@@ -12,8 +12,8 @@ from contextlib import ExitStack, contextmanager
 
 import tensorflow as tf
 
-# The versions of Keras with which the recorder's tests have passed, on TensorFlow 2.21. With 3.5.0 all but one do: where
-# an epoch is no multiple of steps_per_execution, that Keras counts an update more than it has batches.
+# The versions of Keras with which the recorder's tests have passed, on TensorFlow 2.21. With 3.5.0 all but one do:
+# where an epoch is no multiple of steps_per_execution, that Keras counts an update more than it has batches.
 TRIED = ("3.8.0", "3.11.3", "3.13.2", "3.15.1")
 
 # Keras's optimizers that are known to do something else with the rate that update_step receives than to apply it
