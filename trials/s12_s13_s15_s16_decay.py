@@ -18,7 +18,7 @@ from trials.setting import Outcome, Setting, Trial, variations
 
 LATE = 1 / 5  # the share of the steps in which a late decay falls
 WORSE = 0.05  # of the loss: what counts as worse
-PEAKS = 2.0 ** np.arange(-4, 4)
+PEAKS = 2.0 ** np.arange(-5, 4)
 CHAPTER = Setting(label_noise=0.4, batch_size=8)
 SETTINGS = (
     *(replace(s, name="batches of 32", batch_size=32) if s.name == "batches of 8" else s for s in variations(CHAPTER)),
@@ -81,12 +81,13 @@ def late_beats_constant(setting):
 
 
 def held_then_lowered_gradually(setting):
-    """From half time on a line: below a constant rate, no worse than a single drop or a line from the first step."""
+    """From half time on a line: below a constant rate, and no worse than a single drop."""
     steps = setting.steps
     constant, line = losses(setting), losses(setting, Line(steps, share=1 / 2))
-    whole, drop = losses(setting, Line(steps, share=1)), losses(setting, Drop(steps, share=1 / 2))
-    held = below(line, constant) and all(below(line, arm, WORSE * arm.mean()) for arm in (drop, whole))
-    return Outcome(held, f"{line.mean():.3g}, drop {drop.mean():.3g}, from the first {whole.mean():.3g}")
+    drop = losses(setting, Drop(steps, share=1 / 2))
+    held = below(line, constant) and below(line, drop, WORSE * drop.mean())
+    whole = losses(setting, Line(steps, share=1))  # not part of the sentence: which is lower depends on the noise
+    return Outcome(held, f"{line.mean():.3g}, drop {drop.mean():.3g}, at once {whole.mean():.3g}")
 
 
 def a_hundredth_is_enough(setting):
@@ -146,7 +147,8 @@ def falls_in_its_epoch(fit):
         return [int(low.argmax()) / in_epoch if low.any() else np.inf for low in fallen]
 
     converted, kept = first_halved(5 * fit.batches), first_halved(5 * 34)
-    return Outcome(converted == [5, 10] and kept != [5, 10], f"epoch {converted[0]:.3g}; 170 steps: {kept[0]:.3g}")
+    unconverted = f"{kept[0]:.3g}" if np.isfinite(kept[0]) else "never"
+    return Outcome(converted == [5, 10] and kept != [5, 10], f"epoch {converted[0]:.3g}; 170 steps: {unconverted}")
 
 
 FITS = (
