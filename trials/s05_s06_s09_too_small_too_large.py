@@ -58,8 +58,8 @@ def hardly_converges(setting):
         swing = runs.loss[..., -round(END * setting.steps) :].std("step").values
     gradient = runs.gradient_norm.max("step", skipna=False).values
     parts = {"loss": (large, right), "swing": swing[::-1], "gradient": gradient[::-1]}
-    figure = ", ".join(f"{name} {times(*part)}" for name, part in parts.items())
-    return Outcome(shown(np.log(WORSE * right), np.log(large)), f"{figure} times")
+    figure = ", ".join(f"{times(*part)} × {name}" for name, part in parts.items())
+    return Outcome(shown(np.log(WORSE * right), np.log(large)), figure)
 
 
 # S6: a 16th and a 32nd of the best rate
