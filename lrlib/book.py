@@ -115,7 +115,7 @@ def ledger() -> None:
     """
     claims = claims_made()
     by_luck = round(sum(claim.level for claim in claims), 4)
-    text = f"{len(claims)} claims; luck alone would pass {by_luck:g} of them, were nothing there"
+    text = f"This chapter makes {len(claims)} claims. If none were true, luck would still pass {by_luck:g} of them."
     if not claims:
         text = "This chapter makes no claim over seeds."
     _display(text, text, {"lrlib_ledger": {"claims": len(claims), "expected_by_luck": by_luck}})

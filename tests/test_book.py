@@ -165,7 +165,7 @@ def test_the_ledger_counts_the_claims_of_the_process(shell):
     record = output.metadata["lrlib_ledger"]
     assert record["claims"] == len(before) + 2
     assert record["expected_by_luck"] == pytest.approx(sum(c.level for c in before) + 0.06)
-    assert output.data["text/plain"].startswith(f"{len(before) + 2} claims; luck alone would pass ")
+    assert output.data["text/plain"].startswith(f"This chapter makes {len(before) + 2} claims. ")
 
 
 def test_a_ledger_without_claims_says_so(shell, monkeypatch):
