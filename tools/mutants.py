@@ -146,7 +146,7 @@ MUTANTS = [
         "np.geomspace(start", "np.linspace(start",
     ),
     Mutant(
-        "a range test keeps what it trained", "range_test", "training_goes_on_as_if_there_had_been_no_test", 4,
+        "a range test keeps what it trained", "range_test", "training_goes_on_as_if_there_had_been_no_test", None,
         "variable.assign(value)", "variable.assign(variable)",
     ),
     Mutant(
