@@ -248,7 +248,11 @@ def my_rate(step):
 NESTED = Highest((StepDecay(0.4, 2, 0.5), Highest((Constant(0.01),), FALLING)), PiecewiseConstantDecay([3], [0.2, 0.1]))
 
 
-@pytest.mark.parametrize("schedule", [NESTED, Highest((NESTED,)), my_rate, Highest((as_schedule(my_rate),))], ids=repr)
+@pytest.mark.parametrize(
+    "schedule",
+    [NESTED, Highest((NESTED,)), my_rate, Highest((as_schedule(my_rate),))],
+    ids=["nested", "nested twice", "function", "function nested"],
+)
 def test_what_is_registered_is_saved_loaded_and_copied(schedule, tmp_path):
     model = one_weight(schedule)
     fit(model)
