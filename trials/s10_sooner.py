@@ -2,7 +2,8 @@
 
 On 300 digits with clean labels, in batches of 8 and on all of them at once. The decay is the late one of chapter 5: a
 constant rate, then a line to zero over the last fifth. Its peak and the constant rate that it is held against are each
-the best on other seeds than those that judge.
+the best on other seeds than those that judge. About noisy labels the sentence says something only for small batches;
+the figures show both.
 """
 
 from dataclasses import dataclass, replace
@@ -12,10 +13,10 @@ import numpy as np
 from lrlib.claims import claim
 from lrlib.sweep import best_rate
 from trials.s07_overfitting import Few
-from trials.setting import Outcome, Trial
+from trials.setting import CHOOSE, JUDGE, Outcome, Trial
 
-RATES = 0.05 * 2.0 ** np.arange(0, 6.5, 0.5)
-CHOOSE, JUDGE = 4, 16  # the numbers of seeds
+RATES = 0.1 * 2.0 ** np.arange(0, 5, 0.5)
+IN_BATCHES, ON_ALL = slice(0, 9), slice(6, 10)  # those of them that are tried: noise allows only smaller ones
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,8 @@ class Batches(Few):
     label_noise: float = 0.0
     batch_size: int = 8
     steps: int = 100
-    rates: tuple = tuple(RATES)
+    rates: tuple = tuple(RATES[IN_BATCHES])
+    on_all: tuple = tuple(RATES[ON_ALL])
     measure: str = "train_loss"
 
     def late(self, step) -> float:
@@ -33,22 +35,23 @@ class Batches(Few):
 
     def reached(self, schedule=None) -> np.ndarray:
         """Return the loss of each judging seed at the peak that the choosing seeds choose."""
-        runs = self.sweep(self.rates, range(CHOOSE + JUDGE), schedule)
-        best = best_rate(runs.isel(seed=slice(CHOOSE)), self.measure.replace("test", "validation"))
-        judging = runs.isel(learning_rate=best.index, seed=slice(CHOOSE, None))
+        choosing = self.sweep(self.rates, CHOOSE, schedule)
+        best = best_rate(choosing, self.measure.replace("test", "validation"))
+        judging = self.sweep([best.learning_rate], JUDGE, schedule).isel(learning_rate=0)
         return judging[self.measure].where(~judging.failed, np.inf).values
 
 
 def noise_decides(setting: Batches) -> Outcome:
-    """In small batches the late decay is ahead of the best constant rate, on all samples at once it is behind."""
+    """In small batches the late decay is ahead of the best constant rate; on all samples, with clean labels, behind."""
     whole = len(setting.samples.x_train)
-    together = replace(setting, batch_size=whole, rates=setting.rates[-6:])
+    together = replace(setting, batch_size=whole, rates=setting.on_all)
     pairs = [(each.reached(), each.reached(each.late)) for each in (setting, together)]
     figure = ", ".join("{:.3f} to {:.3f}".format(*np.mean(pair, axis=1)) for pair in pairs)
     (constant, late), (constant_on_all, late_on_all) = pairs
     try:
         claim(late, constant, "in small batches the late decay is ahead")
-        claim(constant_on_all, late_on_all, "on all samples at once the constant rate is ahead")
+        if not setting.label_noise:
+            claim(constant_on_all, late_on_all, "on all samples at once the constant rate is ahead")
     except AssertionError:
         return Outcome(False, figure)
     return Outcome(True, figure)
@@ -66,8 +69,13 @@ CHANGES = {
     "relu for tanh": {"activation": "relu"},
     "twice the width": {"width": 64},
     "half the samples": {"few": 150},
-    "tumours for digits": {"data": "breast_cancer", "rates": tuple(4 * RATES)},
+    "tumours for digits": {
+        "data": "breast_cancer",
+        "rates": tuple(2 * RATES[IN_BATCHES]),
+        "on_all": tuple(4 * RATES[ON_ALL]),
+    },
+    "noisy labels": {"label_noise": 0.2},
     "test loss for training loss": {"measure": "test_loss"},
 }
-S10 = "With SGD and clean labels a late decay beats the best constant rate in batches of 8, but not on all data."
+S10 = "With plain SGD a late decay beats the best constant rate in small batches; with clean labels not on all data."
 TRIALS = [Trial("S10", S10, noise_decides, (CHAPTER, *(replace(CHAPTER, name=n, **c) for n, c in CHANGES.items())))]
