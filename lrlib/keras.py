@@ -107,7 +107,8 @@ class KerasSchedule(keras.optimizers.schedules.LearningRateSchedule):
     def get_config(self):
         """Return what Keras saves: the schedule with all that it is made of."""
         for part in _parts(self.schedule):
-            if keras.saving.get_registered_object(keras.saving.get_registered_name(part)) is not part:
+            registered = keras.saving.get_registered_object(keras.saving.get_registered_name(part))
+            if registered is not part and not part.__module__.startswith("keras."):
                 raise ValueError(
                     "schedule must be registered with Keras to be saved: "
                     f"put @keras.saving.register_keras_serializable() above {part.__qualname__}, got {self.schedule!r}"
@@ -131,7 +132,7 @@ def _parts(value) -> Iterator:
         for each in value:
             yield from _parts(each)
     elif callable(value):
-        yield value
+        yield value if hasattr(value, "__name__") else type(value)
 
 
 class AppliedRates(keras.callbacks.Callback):
@@ -145,6 +146,9 @@ class AppliedRates(keras.callbacks.Callback):
     There are two ways to use it. In a ``with`` block it records all that happens there, custom training loops as
     well. As a callback of ``fit`` it also puts the last applied rate into the logs of every batch and epoch, and so
     into ``History``, ``CSVLogger`` and ``TensorBoard``: put it before these in the list of callbacks.
+
+    A compiled step of Keras counts an update even where its data failed or ran out and no weight moved. While it is
+    recorded it does not, and the record has no such entry.
 
     Where it cannot tell what was applied, it says so by an error at the end of the block or of ``fit``, and again
     whenever ``rates`` is read. An exception from the block itself goes first. However the block is left, the optimizer
@@ -174,9 +178,10 @@ class AppliedRates(keras.callbacks.Callback):
         apply another rate than ``update_step`` receives (Adafactor, Muon, schedule-free AdamW) or leave updates to
         others (MultiOptimizer); if ``capacity`` is not a positive integer.
     RuntimeError
-        If it is used again while it records. At the end, and on reading ``rates``: if the optimizer counted updates
-        that passed the record by, since their function was compiled before; if weights of the model changed and no
-        update of this optimizer changed them (another optimizer, or a training step that applies gradients by hand);
+        If it is used again while it records; as a callback, if another callback trains or compiles the model. At the
+        end, and on reading ``rates``: if the optimizer counted updates that passed the record by, since their function
+        was compiled before; if weights of the model changed and no update of this optimizer changed them (another
+        optimizer, or a training step that applies gradients by hand); if the model got another optimizer in the block;
         if the variables of one update had different rates.
     OverflowError
         On reading ``rates``, if there were more updates than ``capacity``.
@@ -239,6 +244,10 @@ class AppliedRates(keras.callbacks.Callback):
             taken.append(self._read(tape, start, tape.now(optimizer)))
         return np.concatenate([np.zeros(0, np.float32), *taken])
 
+    @property
+    def _recorded(self) -> int:
+        return sum(map(len, self._taken))
+
     # In a with block
 
     def __enter__(self):
@@ -250,7 +259,7 @@ class AppliedRates(keras.callbacks.Callback):
         with ExitStack() as blocks:
             if model is not None:
                 blocks.enter_context(keras_hooks.retraced(model))
-            if self._given[1] is None and model is not None:
+            if model is not None:
                 blocks.push(self._unseen_changes(model, optimizer))
             blocks.enter_context(self._recording(optimizer))
             self._blocks = blocks.pop_all()
@@ -292,16 +301,27 @@ class AppliedRates(keras.callbacks.Callback):
     def _unseen_changes(self, model, optimizer):
         """Return what looks, at the end of a block, for weights that something else than recorded updates changed."""
         before = {id(variable): (variable, _print_of(variable)) for variable in model.trainable_variables}
-        tape = tape_of(optimizer)
+        tape, recorded_before = tape_of(optimizer), self._recorded
+        one_of_several = self._given[1] is not None or keras_hooks.updating_optimizer(model.optimizer) is not optimizer
 
         def look(*exception):
+            recorded = self._recorded > recorded_before
+            touched = tape.touched if recorded else ()
             changed = [
                 variable.path
                 for variable, was in before.values()
-                if keras_hooks.variable_key(optimizer, variable) not in tape.touched and _print_of(variable) != was
+                if keras_hooks.variable_key(optimizer, variable) not in touched and _print_of(variable) != was
             ]
             if not before and not tape.touched and model.train_function is not None:
                 changed = ["all"]  # the model was built in the block
+            if recorded and one_of_several:
+                return  # the others may have changed the other weights
+            now = keras_hooks.updating_optimizer(model.optimizer)
+            if recorded and now not in (None, optimizer) and keras_hooks.counted(now) and self._problem is None:
+                self._problem = RuntimeError(
+                    f"the model got another optimizer, {now.name!r}, and what {optimizer.name!r} applied is not all: "
+                    "compile the model before the block, and record each optimizer in a block of its own"
+                )
             if changed and self._problem is None:
                 self._problem = RuntimeError(
                     f"weights of the model ({changed[0]}) changed, and no update by its optimizer {optimizer.name!r} "
@@ -315,8 +335,7 @@ class AppliedRates(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         model, self._optimizer = self._find(self._given[0] or self.model, self._given[1])
-        of_the_model = model is not None and self._given[1] is None
-        self._look = self._unseen_changes(model, self._optimizer) if of_the_model else lambda: None
+        self._look = self._unseen_changes(self.model, self._optimizer)
         self._begun = False
         keras_hooks.train_through(self.model, self._in_one_call, wanted=lambda: self._begun)
 
@@ -332,6 +351,11 @@ class AppliedRates(keras.callbacks.Callback):
             raise self._problem
 
     def on_train_batch_end(self, batch, logs=None):
+        if self._begun:
+            raise RuntimeError(
+                "a batch of fit passed the record, since another callback trained the model or compiled it again: "
+                "record in a with block"
+            )
         self._log(logs)
 
     def on_epoch_end(self, epoch, logs=None):

@@ -128,9 +128,12 @@ def _apply(original):
         watcher = _watcher(self)
         if watcher is None:
             return original(self, *args, **kwargs)
+        # without its gradients there is no update, though a compiled function would count it: the data may be at fault
+        gradients = args[0] if args else kwargs.get("grads", ())
         watcher.begins()
         try:
-            return original(self, *args, **kwargs)
+            with tf.control_dependencies([gradient for gradient in gradients if tf.is_tensor(gradient)]):
+                return original(self, *args, **kwargs)
         finally:
             watcher.ends()
 

@@ -267,6 +267,23 @@ def test_what_is_registered_is_saved_loaded_and_copied(schedule, tmp_path):
     assert optimizer._learning_rate.schedule == as_schedule(schedule)
 
 
+def test_a_schedule_of_keras_inside_is_saved_too(tmp_path):
+    theirs = keras.optimizers.schedules.ExponentialDecay(0.4, 3, 0.5)
+    model = one_weight(theirs)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras", custom_objects={"mean_output": mean_output})
+    assert loaded.optimizer._learning_rate(3) == theirs(3)
+
+
+def test_a_schedule_that_is_no_dataclass_says_why_it_cannot_be_saved():
+    @keras.saving.register_keras_serializable(package="tests")
+    class Plain(Schedule):
+        def formula(self, step, xp=np):
+            return 0.1 + 0.0 * step
+
+    refused(KerasSchedule(Plain()).get_config, TypeError, "Plain must be a frozen dataclass to be saved")
+
+
 def test_what_is_not_registered_trains_but_is_not_saved(tmp_path):
     @dataclasses.dataclass(frozen=True)
     class Constant(Schedule):  # the name of one of lrlib's is not enough
@@ -684,6 +701,35 @@ def test_a_model_compiled_again_in_the_block_trains_with_its_new_optimizer():
     np.testing.assert_allclose(-np.diff(fit(model)), 0.5, rtol=1e-5)
 
 
+def test_a_second_optimizer_in_the_block_is_an_error_and_no_half_record():
+    model = one_weight()
+    with pytest.raises(RuntimeError, match="the model got another optimizer"):
+        with AppliedRates(model):
+            fit(model)
+            model.compile(keras.optimizers.SGD(0.5), mean_output)
+            fit(model)
+    with AppliedRates(model) as applied:
+        fit(model)
+        model.compile(model.optimizer, mean_output)
+        fit(model)
+    assert applied.rates.tolist() == [0.5] * 16
+
+
+@pytest.mark.parametrize("steps_in_one_call", [1, 2])
+def test_a_batch_that_never_came_is_no_update(steps_in_one_call):
+    def three():
+        for _ in range(3):
+            yield DATA[:1], DATA[:1]
+        raise ValueError("no more")
+
+    model = one_weight(steps_per_execution=steps_in_one_call)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="no more"):
+        with AppliedRates(model) as applied:
+            model.fit(three(), verbose=0)
+    np.testing.assert_allclose(-model.get_weights()[0], applied.rates.sum(), rtol=2e-6)
+    assert applied.rates.tolist() == EIGHT[:3]
+
+
 def test_updates_that_leave_out_the_first_variable_are_recorded():
     optimizer, a, b = keras.optimizers.SGD(KerasSchedule(FALLING)), keras.Variable(1.0), keras.Variable(1.0)
     optimizer.build([a, b])
@@ -866,6 +912,23 @@ def test_a_model_built_in_the_block_whose_updates_do_not_pass_is_an_error():
     with pytest.raises(RuntimeError, match="changed, and no update"):
         with AppliedRates(model):
             train(model)
+
+
+@pytest.mark.parametrize("form", ["with", "callback", "callback of another model", "callback of another optimizer"])
+def test_an_optimizer_that_makes_no_update_is_an_error_and_no_empty_record(form):
+    model, other = one_weight(), one_weight()
+    for each in (model, other):
+        with AppliedRates(each):  # that both were recorded before is no excuse
+            fit(each)
+    with pytest.raises(RuntimeError, match="weights of the model .* changed, and no update by its optimizer"):
+        if form == "with":
+            with AppliedRates(model, optimizer=other.optimizer):
+                fit(model)
+        elif form == "callback":
+            fit(model, [AppliedRates(optimizer=other.optimizer)])
+        else:
+            fit(model, [AppliedRates(other if "model" in form else other.optimizer)])
+    untouched(model, model.train_function)
 
 
 def test_each_of_several_optimizers_is_recorded_also_after_a_fit():
@@ -1083,6 +1146,17 @@ def test_as_a_callback_an_exception_leaves_the_optimizer_as_it_was_and_the_next_
     assert "_Through" not in repr(model.train_function)
     fit(model, callbacks=[applied])
     assert applied.rates.tolist() == in_float32([*FALLING.planned(3), *FALLING.planned(19)[11:]])
+
+
+def test_as_a_callback_it_says_so_if_another_callback_trains_the_model():
+    model = one_weight()
+    more = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: model.train_on_batch(DATA, DATA))
+    with pytest.raises(RuntimeError, match="a batch of fit passed the record"):
+        fit(model, [AppliedRates(), more])
+    model.optimizer.iterations.assign(0)
+    with AppliedRates(model) as applied:
+        fit(model, [more])
+    assert applied.rates.tolist() == in_float32(FALLING.planned(16))
 
 
 def test_as_a_callback_inside_its_own_block_it_is_refused():
