@@ -9,7 +9,7 @@ Steps count updates from 0. They may be fractions (a schedule in epochs is calle
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from numbers import Real
 
 import numpy as np
@@ -74,7 +74,7 @@ class Schedule(ABC):
         >>> halve([0, 5, 10])
         array([0.1  , 0.05 , 0.025])
         """
-        if isinstance(step, (int, float)):
+        if isinstance(step, Real):
             return self._at(_checks.non_negative("step", step))
         steps = _numbers_of(step)
         wrong = ~((steps >= 0) & np.isfinite(steps))
@@ -143,6 +143,8 @@ class Schedule(ABC):
 
     def get_config(self) -> dict:
         """Return the fields by their names, as Keras saves them; a subclass may have a form of its own."""
+        if not is_dataclass(self):
+            raise TypeError(f"{type(self).__qualname__} must be a frozen dataclass to be saved, got {self!r}")
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @classmethod
@@ -158,7 +160,7 @@ class Schedule(ABC):
 
         try:
             return preview.svg(self)
-        except (TypeError, ValueError, OverflowError):
+        except Exception:  # a function of the reader's own may raise anything
             return None  # its repr has to do
 
 

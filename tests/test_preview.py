@@ -86,7 +86,13 @@ def test_a_name_with_signs_of_markup_is_still_markup():
 
 
 @pytest.mark.parametrize(
-    "schedule", [ExponentialDecay(1.0, 1e-300, 1e300), as_schedule(lambda step: -1), as_schedule(lambda step: None)]
+    "schedule",
+    [
+        ExponentialDecay(1.0, 1e-300, 1e300),
+        as_schedule(lambda step: -1),
+        as_schedule(lambda step: None),
+        as_schedule([0.1, 0.2].__getitem__),  # an IndexError
+    ],
 )
 def test_a_schedule_that_cannot_be_drawn_leaves_its_repr(schedule):
     assert schedule._repr_svg_() is None

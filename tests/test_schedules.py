@@ -468,6 +468,12 @@ def test_a_step_must_be_finite_and_not_negative(schedule, step, shown):
         refused(lambda: schedule(np.float32(step)), ValueError, "step must", shown)
 
 
+def test_a_step_may_be_any_real_number():
+    halving = StepDecay(1, 3, 0.5)
+    for step, rate in [(Fraction(3), 0.5), (Fraction(299, 100), 1.0), (np.float16(3), 0.5), (np.uint8(2), 1.0)]:
+        assert type(halving(step)) is float and halving(step) == rate
+
+
 @pytest.mark.parametrize("step", ["3", None, 1j, ["3"], [None], {"step": 3}])
 def test_a_step_must_be_a_number(step):
     refused(lambda: Constant(0.1)(step), TypeError, f"step must be a number or an array of numbers, got {step!r}")
