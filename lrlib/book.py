@@ -69,7 +69,7 @@ def taught_is_applied(record, schedule=1.0) -> None:
         If a rate differs from the one that was taught, rounded once to the arithmetic of the run; in float64 by more
         than two units in the last place.
     ValueError
-        If there is no rate in the record: then nothing was applied, or nothing was recorded.
+        If there is no rate in the record: then nothing was applied, or nothing was recorded. If it is no record.
 
     Examples
     --------
@@ -89,6 +89,10 @@ def taught_is_applied(record, schedule=1.0) -> None:
         lines = [f"applied = taught: {seeds * rates} runs, {steps} updates each"]
     else:
         applied = np.asarray(applied)
+        if applied.ndim != 1 or applied.dtype.kind not in "iuf":
+            raise ValueError(f"record must hold a rate for each update, got {record!r}")
+        if applied.dtype.kind != "f":
+            applied = applied.astype(np.float64)
         taught = as_schedule(schedule).planned(len(applied))
         ends = [applied[0]] + [applied[-1]] * bool(applied[-1] != applied[0])
         rates = [" to ".join(f"{rate:.{digits}g}" for rate in ends) for digits in (4, 3, 2)]

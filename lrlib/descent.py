@@ -109,8 +109,8 @@ def gradient_descent(
     Raises
     ------
     TypeError
-        If ``schedule`` is neither a schedule, a number nor a function of the step; if a rate, a loss or a gradient is
-        not made of real numbers.
+        If ``schedule`` is neither a schedule, a number nor a function of the step; if ``objective`` cannot be called
+        or has no gradient; if a rate, a loss or a gradient is not made of real numbers.
     ValueError
         If ``start`` has the wrong shape or is not finite; if ``steps`` is not an integer of at least 1; if a rate,
         be it ``schedule`` itself or what it returns, is negative, NaN or infinite in ``dtype``; if ``dtype`` is
@@ -135,6 +135,8 @@ def gradient_descent(
     dtype = _dtype(dtype)
     steps = _checks.whole("steps", steps, at_least=1)
     schedule = as_schedule(schedule)
+    if not callable(objective) or not callable(getattr(objective, "gradient", None)):
+        raise TypeError(f"objective must be callable and have a method gradient, got {objective!r}")
     with np.errstate(over="ignore", invalid="ignore"):
         parameters = _start(objective, start, dtype)
         applied, gradients, path, losses = [], [], [parameters], [_loss(objective, parameters, dtype)]
@@ -160,7 +162,10 @@ def gradient_descent(
 
 
 def _dtype(dtype) -> type:
-    kind = np.dtype(dtype).type
+    try:
+        kind = np.dtype(dtype).type
+    except TypeError:
+        kind = None
     if kind not in (np.float32, np.float64):
         raise ValueError(f"dtype must be float32 or float64, got {dtype!r}")
     return kind

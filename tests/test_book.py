@@ -120,6 +120,17 @@ def test_without_a_record_nothing_is_asserted():
         refused(lambda empty=empty: taught_is_applied(empty, 0.1), ValueError, "record must hold the rate of at least")
 
 
+def test_whole_rates_are_not_taught_by_rounding(capsys):
+    refused(lambda: taught_is_applied(np.array([1, 1]), 1.4), AssertionError, "the rate 1 was applied, and 1.4")
+    taught_is_applied([1, 1], 1)
+    assert capsys.readouterr().out == "applied = taught: 1, 2 updates\n"
+
+
+@pytest.mark.parametrize("record", [0.1, None, [[0.1, 0.1]], ["0.1"]])
+def test_what_is_no_record(record):
+    refused(lambda: taught_is_applied(record, 0.1), ValueError, f"a rate for each update, got {record!r}")
+
+
 def test_nan_is_no_rate_that_was_taught():
     refused(lambda: taught_is_applied([0.1, np.nan], 0.1), AssertionError, "at step 1 the rate nan was applied")
 

@@ -405,13 +405,18 @@ def test_a_schedule_must_return_one_number():
     refused(lambda: gradient_descent(Quadratic(1.0), 1.0, lambda step: [0.1], 5), ValueError, "shape ()", "shape (1,)")
 
 
-@pytest.mark.parametrize("dtype", [int, np.float16, np.longdouble, complex, "int32"])
+@pytest.mark.parametrize("dtype", [int, np.float16, np.longdouble, complex, "int32", "single precision"])
 def test_dtype_must_be_float32_or_float64(dtype):
     refused(
         lambda: gradient_descent(Quadratic(1.0), 1.0, 0.1, 5, dtype=dtype),
         ValueError,
         f"dtype must be float32 or float64, got {dtype!r}",
     )
+
+
+@pytest.mark.parametrize("objective", [lambda w: w * w, 2.0, None])
+def test_an_objective_has_a_gradient(objective):
+    refused(lambda: gradient_descent(objective, 1.0, 0.1, 5), TypeError, "method gradient", f"got {objective!r}")
 
 
 def test_a_gradient_of_another_shape_is_refused():
