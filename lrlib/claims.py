@@ -203,7 +203,7 @@ def _sentence(sentence) -> str:
 
 def _pair(a, b) -> tuple[np.ndarray, np.ndarray]:
     for name, arm in (("a", a), ("b", b)):
-        if getattr(arm, "dims", ("seed",)) != ("seed",):
+        if tuple(getattr(arm, "dims", ("seed",))) != ("seed",):
             raise ValueError(f"{name} must have the dimension 'seed' alone, got {', '.join(arm.dims) or 'none'}")
     if hasattr(a, "coords") and hasattr(b, "coords") and a["seed"].values.tolist() != b["seed"].values.tolist():
         raise ValueError("a and b must have the same seeds in the same order")
@@ -258,11 +258,13 @@ def _evidence(record: Claim) -> list[str]:
 
 def _advice(record: Claim) -> str:
     quantile = NormalDist().inv_cdf
-    of_level, spread = quantile(1 - record.level), record.standard_error * record.seeds**0.5
+    of_level, spread = -quantile(record.level), record.standard_error * record.seeds**0.5
     if not np.isfinite(record.difference):
         if record.margin is not None:
             return "A run failed, so there is no mean difference."
         return f"A run failed, so signs are counted: at least {ceil(-log2(record.level))} seeds must all agree."
+    if record.margin is None and spread == 0 < record.difference:
+        return f"The differences have no spread, so signs are counted: it takes {ceil(-log2(record.level))} seeds."
     if record.margin is None:
         room, of_power = record.difference, quantile(POWER)
     else:

@@ -90,6 +90,15 @@ def test_where_every_seed_gave_the_same_difference_signs_are_counted(by):
     assert claim(eight, eight + by, "a beats b").p == 2**-8
 
 
+def test_where_nothing_spreads_it_advises_the_seeds_that_signs_need():
+    refused(lambda: claim([0] * 5, [1] * 5, "it falls"), AssertionError, "no spread", "it takes 7 seeds")
+    claim([0] * 7, [1] * 7, "it falls")
+
+
+def test_a_level_may_be_very_small():
+    refused(lambda: claim(A, A + 0.1 + 0.01 * A, "it falls", level=1e-300), AssertionError, "takes about")
+
+
 def test_the_wrong_way_round_fails():
     b = A + [1, 1.1, 0.9, 1.1, 0.9]
     claim(A, b, "a beats b")
