@@ -36,6 +36,10 @@ __all__ = [
 _NEED_TENSORFLOW = {"best_rate": "lrlib.sweep", "range_test": "lrlib.range_test", "sweep": "lrlib.sweep"}
 
 
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_NEED_TENSORFLOW})
+
+
 def __getattr__(name: str):
     """Import what needs TensorFlow when it is asked for."""
     if name not in _NEED_TENSORFLOW:

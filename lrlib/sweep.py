@@ -209,6 +209,8 @@ def best_rate(runs: xr.Dataset, measure: str = "validation_loss") -> BestRate:
     >>> best_rate(runs).learning_rate
     0.03
     """
+    if not isinstance(runs, xr.Dataset):
+        raise TypeError(f"runs must be what sweep returned, got {runs!r}")
     known = [f"{part}_{what}" for part in ("validation", "train") for what in ("loss", "accuracy")]
     if measure not in known or measure not in runs:
         raise ValueError(f"measure must be one of {', '.join(n for n in known if n in runs)}, got {measure!r}")

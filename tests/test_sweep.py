@@ -562,6 +562,10 @@ def test_what_a_rate_is_not_chosen_by(measure):
     )
 
 
+def test_a_table_of_losses_is_no_sweep():
+    refused(lambda: best_rate([[2.0], [1.0], [2.0]]), TypeError, "runs must be what sweep returned, got [[2.0]")
+
+
 def test_one_seed_without_its_dimension_is_no_sweep():
     runs = chosen_from([[2], [1], [2]])
     refused(lambda: best_rate(runs.isel(seed=0)), ValueError, "runs must have several learning rates and seeds")
