@@ -117,6 +117,10 @@ def sweep(
     recipe = recipe_of(model)
     data = as_data(data)
     learning_rates = _different("learning_rates", learning_rates, _checks.float32_rate)
+    if len({np.float32(rate) for rate in learning_rates}) < len(learning_rates):
+        raise ValueError(
+            f"learning_rates must be different in float32, the arithmetic of training, got {learning_rates}"
+        )
     seeds = _different("seeds", seeds, functools.partial(_checks.whole, at_least=0))
     steps = _checks.whole("steps", steps, at_least=1)
     progress = sys.stdout.isatty() if progress is None else _checks.flag("progress", progress)

@@ -589,6 +589,7 @@ GOOD = {"model": model_for(CANCER), "data": CANCER, "learning_rates": [0.1], "se
         ({"data": CANCER.x_train}, TypeError, ["data must be an lrlib.datasets.Data or a pair (x, y)", "ndarray"]),
         ({"data": (CANCER.x_train,)}, TypeError, ["data must be an lrlib.datasets.Data or a pair (x, y)", "tuple"]),
         ({"learning_rates": []}, ValueError, ["learning_rates must have at least one entry"]),
+        ({"learning_rates": [0.1, 0.1 + 1e-12]}, ValueError, ["learning_rates must be different in float32"]),
         ({"learning_rates": [0.1, 0.2, 0.1]}, ValueError, ["learning_rates must all be different", "0.1"]),
         ({"learning_rates": [0.1, 0]}, ValueError, ["learning_rates[1] must be positive", "0"]),
         ({"learning_rates": [-0.1]}, ValueError, ["learning_rates[0] must be positive", "-0.1"]),
