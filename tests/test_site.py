@@ -189,7 +189,7 @@ def test_the_verdicts_are_sorted_without_a_script():
     assert page.select("#by-outcome ~ div.verdicts")
     kinds = {name for card in page.select("div.verdicts > div.verdict") for name in card["class"]} - {"verdict"}
     for kind in kinds - {"docutils", "container"}:
-        assert re.search(rf"#by-outcome:checked ~ div\.verdicts \.{kind} {{ order: \d }}", sheet), kind
+        assert re.search(rf"#by-outcome:checked ~ div\.verdicts \.{kind} {{ order: \d; }}", sheet), kind
         assert page.select(f"div.verdicts > p.outcome.{kind}")
 
 
