@@ -12,7 +12,7 @@ import numpy as np
 
 from lrlib.claims import claim, claim_within
 from lrlib.sweep import best_rate
-from trials.setting import CHOOSE, JUDGE, Outcome, Setting, Trial, variations
+from trials.setting import CHOOSE, JUDGE, Outcome, Setting, Trial, each_changed, variations
 
 RATES = 2.0 ** np.arange(-10, 6)
 LOWER = {"Adam": 2.0**-4}  # Adam's good rates are lower: its grid is this much lower as a whole
@@ -159,7 +159,7 @@ MORE = {
     "no hidden layer": {"width": 0},
     "no hidden layer, batches of 8": {"width": 0, "batch_size": 8},
 }
-EVERYWHERE = variations(CHAPTER, *(replace(CHAPTER, name=name, **change) for name, change in MORE.items()))
+EVERYWHERE = variations(CHAPTER, *each_changed(CHAPTER, MORE))
 TOO_LARGE = {
     "relu, batches of 8": {"activation": "relu", "batch_size": 8},
     "relu, tumours": {"activation": "relu", "data": "breast_cancer"},
@@ -167,7 +167,7 @@ TOO_LARGE = {
     "no hidden layer, four times the steps": {"width": 0, "steps": 800},
     "a regression, diabetes, Adam": {"data": "diabetes", "optimizer": "Adam"},
 }
-LARGE = (*EVERYWHERE, *(replace(CHAPTER, name=name, **change) for name, change in TOO_LARGE.items()))
+LARGE = (*EVERYWHERE, *each_changed(CHAPTER, TOO_LARGE))
 TOO_SMALL = {
     "to half the way down": {"way": 0.5},
     "to 0.95 of the way down": {"way": 0.95},
@@ -175,7 +175,7 @@ TOO_SMALL = {
     "tumours, no hidden layer, momentum 0.9": {"data": "breast_cancer", "width": 0, "momentum": 0.9},
 }
 SLOW = tuple(Slow(**vars(setting)) for setting in EVERYWHERE if setting.measure == "loss")
-SLOW += tuple(replace(SLOW[0], name=name, **change) for name, change in TOO_SMALL.items())
+SLOW += each_changed(SLOW[0], TOO_SMALL)
 PLAIN = Outliers()
 OTHERWISE = {
     "another split": {"split": 1},
@@ -214,6 +214,6 @@ TRIALS = [
         "Under SGD, with a squared error and nothing that bounds them, a few samples whose inputs are all ten times "
         "too large lower the rate at which training breaks, and further than labels that are too high.",
         outliers_in_inputs_break_it,
-        (PLAIN, *(replace(PLAIN, name=name, **change) for name, change in OTHERWISE.items())),
+        (PLAIN, *each_changed(PLAIN, OTHERWISE)),
     ),
 ]

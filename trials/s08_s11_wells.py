@@ -12,7 +12,7 @@ import numpy as np
 from lrlib import gradient_descent
 from lrlib.schedules import Constant, ExponentialDecay, StepDecay
 from lrlib.streams import stream
-from trials.setting import Outcome, Trial
+from trials.setting import Outcome, Trial, each_changed
 
 SEEDS, STARTS = 8, 50  # so many draws of so many starts
 NEARLY_ALL = 0.9  # a strategy that is certain to find the lowest well brings at least so many of the starts there
@@ -128,7 +128,7 @@ def others(wells: Wells) -> tuple[Wells, ...]:
         "four dimensions": {"dimensions": 4},
         "float32": {"dtype": np.float32},
     }
-    return wells, *(replace(wells, name=name, **change) for name, change in changes.items())
+    return wells, *each_changed(wells, changes)
 
 
 FREED = (

@@ -11,10 +11,9 @@ from functools import cache
 import numpy as np
 
 from lrlib import ExponentialDecay, StepDecay
-from lrlib.claims import claim
 from lrlib.keras import AppliedRates, KerasSchedule
 from lrlib.quiet import keras, tf
-from trials.setting import Outcome, Setting, Trial, variations
+from trials.setting import Outcome, Setting, Trial, below, variations
 
 LATE = 1 / 5  # the share of the steps in which a late decay falls
 WORSE = 0.05  # of the loss: what counts as worse
@@ -64,15 +63,6 @@ def losses(setting, schedule=None):
     scale = 1 - setting.momentum if setting.optimizer == "SGD" else 1 / 32
     scale *= {"diabetes": 1 / 16}.get(setting.data, 1) * (1 if setting.width else 2)
     return setting.judged(PEAKS * scale, schedule)
-
-
-def below(a, b, margin=0.0):
-    """Whether one arm is shown to be below the other, or above it by less than ``margin``."""
-    try:
-        claim(a, b + margin, "below")
-    except AssertionError:
-        return False
-    return True
 
 
 def late_beats_constant(setting):

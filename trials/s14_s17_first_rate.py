@@ -11,7 +11,7 @@ import numpy as np
 
 from lrlib import ExponentialDecay
 from lrlib.sweep import best_rate
-from trials.setting import CHOOSE, JUDGE, Outcome, Setting, Trial, variations
+from trials.setting import CHOOSE, JUDGE, Outcome, Setting, Trial, each_changed, variations
 
 RATES = 10 ** (np.arange(-12, 4) / 3)  # 0.0001 to 10, three to a decade
 INSIDE = slice(3, 7)  # 0.001 to 0.01
@@ -91,11 +91,7 @@ TRIALS = [
         "loss.",
         interval_is_cheap,
         # a quarter of the steps is 50, of which the sentence says nothing; the chapter shows them
-        tuple(
-            setting
-            for setting in variations(ADAM, *(replace(ADAM, name=name, **change) for name, change in MORE.items()))
-            if setting.steps >= 200
-        ),
+        tuple(setting for setting in variations(ADAM, *each_changed(ADAM, MORE)) if setting.steps >= 200),
     ),
     Trial(
         "S17",
@@ -104,7 +100,7 @@ TRIALS = [
         lowest_is_cheap,
         variations(
             SGD,
-            *(replace(SGD, name=name, **change) for name, change in MORE.items()),
+            *each_changed(SGD, MORE),
             replace(SGD, name="momentum 0.9", momentum=0.9),
             replace(SGD, name="Adam for SGD", optimizer="Adam"),
             replace(SGD, name="noisy tumours", **NOISY_TUMOURS),

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lrlib import datasets
+from lrlib.claims import claim
 from lrlib.quiet import keras
 from lrlib.sweep import best_rate, sweep
 
@@ -80,6 +81,20 @@ class Setting:
         return tested.where(~judging.failed, np.inf).values
 
 
+def below(a, b, margin=0.0) -> bool:
+    """Whether seeds support that one arm lies below the other, or above it by less than ``margin``."""
+    try:
+        claim(a, b + margin, "below")
+    except AssertionError:
+        return False
+    return True
+
+
+def each_changed(chapter, changes: dict) -> tuple:
+    """Return the chapter's setting with each of the named changes in turn."""
+    return tuple(replace(chapter, name=name, **change) for name, change in changes.items())
+
+
 def variations(chapter: Setting, *more: Setting) -> tuple[Setting, ...]:
     """Return the chapter's setting and what its sentence does not name, each changed in one point, then ``more``."""
     other = "relu" if chapter.activation == "tanh" else "tanh"
@@ -95,4 +110,4 @@ def variations(chapter: Setting, *more: Setting) -> tuple[Setting, ...]:
         "accuracy for loss": {"measure": "accuracy"},
         "tumours for digits": {"data": "breast_cancer"},
     }
-    return chapter, *(replace(chapter, name=name, **change) for name, change in changes.items()), *more
+    return chapter, *each_changed(chapter, changes), *more
