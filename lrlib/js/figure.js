@@ -1,0 +1,214 @@
+/* <lr-figure kind="bowl">: a figure that answers the hand, in a page without a kernel.
+
+   Its children are its data (JSON) and a picture. The picture stays where this script does not run. What a kind of
+   figure does stands in a file of its own, which calls LrFigure.register(kind, draw, maths); `draw(ui, data)` builds it
+   with the few parts below, and `maths` holds its pure functions, which the tests compare with lrlib. */
+
+(() => {
+  if (window.LrFigure) return;
+
+  const kinds = {};
+  const style = `
+lr-figure { --ink: #222; --pale: #767676; --grid: #ddd; --ground: #fff; --small: #1d5faf; --right: #1f7a65;
+  --large: #9a6800; --failed: #8c1c13; --focus: #1d5faf; display: block; max-width: 27.5rem; margin: .5rem 0;
+  color: var(--ink); font-size: .95rem; line-height: 1.45; }
+html[data-theme="dark"] lr-figure, body[data-jp-theme-light="false"] lr-figure { --ink: #e8e8e8; --pale: #a0a0a0;
+  --grid: #444; --ground: #121212; --small: #8ab8f5; --right: #5fd0b3; --large: #f0b43c; --failed: #ff8a80;
+  --focus: #8ab8f5; }
+lr-figure svg { display: block; width: 100%; height: auto; overflow: hidden; touch-action: pan-y; font-size: 12px; }
+lr-figure svg text { fill: var(--ink); }
+lr-figure .lr-axis, lr-figure .lr-tick { stroke: var(--pale); stroke-width: 1; }
+lr-figure .lr-grid { stroke: var(--grid); stroke-width: 1; }
+lr-figure .lr-line { fill: none; stroke: currentColor; stroke-width: 2; stroke-linejoin: round; }
+lr-figure .lr-row { display: flex; flex-wrap: wrap; gap: .25rem .75rem; align-items: center; margin: .25rem 0; }
+lr-figure label { display: flex; flex: 1 1 12rem; flex-wrap: wrap; gap: 0 .5rem; align-items: center; margin: 0; }
+lr-figure label > .lr-name { flex: 1 0 auto; }
+lr-figure output { min-width: 3.5em; text-align: right; font-variant-numeric: tabular-nums; }
+lr-figure input[type="range"] { flex: 1 1 100%; width: 100%; min-height: 1.75rem; margin: 0;
+  accent-color: var(--small); }
+lr-figure button, lr-figure select { min-height: 2.25rem; padding: .15rem .75rem; border: 1px solid var(--pale);
+  border-radius: .25rem; background: var(--ground); color: var(--ink); font: inherit; }
+lr-figure button[aria-pressed="true"] { border-color: var(--focus); box-shadow: inset 0 0 0 1px var(--focus); }
+lr-figure :is(button, select, input, svg):focus-visible { outline: 3px solid var(--focus); outline-offset: 2px; }
+lr-figure .lr-state { min-height: 2.9em; margin: .25rem 0; font-weight: 500; }
+lr-figure .lr-heard { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+lr-figure[data-live] > img { display: none; }
+@media print { lr-figure .lr-row { display: none; } }
+@media (forced-colors: active) { lr-figure .lr-line { stroke: CanvasText; } }
+`;
+
+  function set(node, attributes, children) {
+    for (const [name, value] of Object.entries(attributes)) {
+      if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+      else if (value !== undefined && value !== false) node.setAttribute(name, value === true ? "" : value);
+    }
+    node.append(...children.filter((child) => child !== undefined));
+    return node;
+  }
+  const html = (name, attributes = {}, ...children) => set(document.createElement(name), attributes, children);
+  const svg = (name, attributes = {}, ...children) =>
+    set(document.createElementNS("http://www.w3.org/2000/svg", name), attributes, children);
+
+  /* A number in three digits as a reader writes it: 0.31, 1,200, 2.1e-5. */
+  function brief(value, digits = 2) {
+    if (!Number.isFinite(value)) return Number.isNaN(value) ? "not a number" : "infinite";
+    if (value === 0) return "0";
+    const size = Math.abs(value);
+    if (size < 1e-3 || size >= 1e5) return value.toExponential(digits - 1).replace("e+", "e");
+    return String(Number(value.toPrecision(digits)));
+  }
+
+  let serial = 0;
+
+  /* The parts of a figure. Every control is a native one, so that it works by mouse, touch and keyboard. */
+  class Parts {
+    constructor(host) {
+      this.host = host;
+      this.state = html("p", { class: "lr-state" });
+      this.heard = html("p", { class: "lr-heard", role: "status" });
+      this.brief = brief;
+      this.html = html;
+      this.svg = svg;
+    }
+
+    add(...nodes) {
+      this.host.append(...nodes);
+      return nodes[0];
+    }
+
+    row(...nodes) {
+      return this.add(html("div", { class: "lr-row" }, ...nodes.map((node) => node.element ?? node)));
+    }
+
+    /* `log: true` moves by equal factors; `steps` is the number of positions; `format` writes the value. */
+    slider({ label, min, max, value, log = false, steps = 200, format = brief, change = () => {} }) {
+      const at = (v) => (log ? Math.log(v / min) / Math.log(max / min) : (v - min) / (max - min));
+      const from = (p) => (log ? min * (max / min) ** p : min + (max - min) * p);
+      const shown = html("output");
+      const input = html("input", { type: "range", min: 0, max: steps, step: 1, "aria-label": label });
+      const control = {
+        element: html("label", {}, html("span", { class: "lr-name" }, label), shown, input),
+        input,
+        get value() {
+          return current;
+        },
+        set value(v) {
+          current = Math.min(max, Math.max(min, v));
+          input.value = Math.round(at(current) * steps);
+          show();
+        },
+      };
+      let current;
+      const show = () => {
+        shown.textContent = format(current);
+        input.setAttribute("aria-valuetext", format(current));
+      };
+      input.addEventListener("input", () => {
+        current = Number(from(input.value / steps).toPrecision(6));
+        show();
+        change(current);
+      });
+      control.value = value;
+      return control;
+    }
+
+    choice({ label, options, value, change = () => {} }) {
+      const select = html("select", { "aria-label": label });
+      for (const [key, words] of Object.entries(options)) select.append(html("option", { value: key }, words));
+      select.value = value ?? Object.keys(options)[0];
+      select.addEventListener("change", () => change(select.value));
+      const element = html("label", {}, html("span", { class: "lr-name" }, label), select);
+      return { element, select, get value() { return select.value; }, set value(v) { select.value = v; } };
+    }
+
+    tick({ label, value = false, change = () => {} }) {
+      const input = html("input", { type: "checkbox" });
+      input.checked = value;
+      input.addEventListener("change", () => change(input.checked));
+      return { element: html("label", {}, input, label), input, get value() { return input.checked; } };
+    }
+
+    button(label, press) {
+      return html("button", { type: "button", onclick: press }, label);
+    }
+
+    /* The state of the figure in words: at once to the eye, and to a screen reader when the hand has come to rest. */
+    say(words) {
+      if (!this.state.isConnected) this.add(this.state, this.heard);
+      this.state.textContent = words;
+      clearTimeout(this.timer);
+      this.timer = setTimeout(() => (this.heard.textContent = words), 500);
+    }
+
+    /* Axes with room for lines. x and y: { min, max, log, label, ticks: [numbers] or {number: words} }. `describe`
+       is its name for those who do not see it. */
+    plot({ width = 440, height = 260, x, y, describe, left = 46, bottom = 38, top = 10, right = 10 }) {
+      const scale = (axis, from, to) => (v) => {
+        const f = axis.log ? Math.log : (u) => u;
+        return from + ((to - from) * (f(v) - f(axis.min))) / (f(axis.max) - f(axis.min));
+      };
+      const X = scale(x, left, width - right);
+      const Y = scale(y, height - bottom, top);
+      const id = `lr-clip-${++serial}`;
+      const clip = svg("clipPath", { id }, svg("rect", { x: left, y: top, width: width - right - left, height: height - bottom - top }));
+      const root = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": describe }, svg("defs", {}, clip));
+      const named = (axis) => (Array.isArray(axis.ticks) ? axis.ticks.map((v) => [v, brief(v)]) : Object.entries(axis.ticks ?? {}).map(([v, words]) => [Number(v), words]));
+      for (const [v, words] of named(x)) {
+        root.append(svg("line", { class: "lr-grid", x1: X(v), x2: X(v), y1: top, y2: height - bottom }));
+        root.append(svg("text", { x: X(v), y: height - bottom + 15, "text-anchor": "middle" }, words));
+      }
+      for (const [v, words] of named(y)) {
+        root.append(svg("line", { class: "lr-grid", x1: left, x2: width - right, y1: Y(v), y2: Y(v) }));
+        root.append(svg("text", { x: left - 5, y: Y(v) + 4, "text-anchor": "end" }, words));
+      }
+      root.append(svg("path", { class: "lr-axis", fill: "none", d: `M${left} ${top}V${height - bottom}H${width - right}` }));
+      root.append(svg("text", { x: (left + width - right) / 2, y: height - 6, "text-anchor": "middle" }, x.label ?? ""));
+      root.append(svg("text", { transform: `translate(12 ${(top + height - bottom) / 2}) rotate(-90)`, "text-anchor": "middle" }, y.label ?? ""));
+      const ground = svg("g", { "clip-path": `url(#${id})` });
+      const layer = svg("g", { "clip-path": `url(#${id})` });
+      root.append(ground, layer);
+      const points = (xs, ys) => xs.map((v, i) => [X(v), Y(ys[i])]).filter(([a, b]) => Number.isFinite(a) && Number.isFinite(b));
+      const path = (xs, ys) => {
+        const far = (p) => Math.max(-1e4, Math.min(1e4, p)).toFixed(1);
+        return points(xs, ys).map(([a, b], i) => `${i ? "L" : "M"}${far(a)} ${far(b)}`).join("");
+      };
+      return { svg: root, ground, layer, X, Y, path, line: (xs, ys, attributes = {}) => svg("path", { class: "lr-line", d: path(xs, ys), ...attributes }) };
+    }
+  }
+
+  class Figure extends HTMLElement {
+    connectedCallback() {
+      this.begin();
+    }
+
+    /* Waits until the parser has brought the data, and a script the kind. */
+    begin(tries = 200) {
+      if (this.dataset.live !== undefined || !this.isConnected) return;
+      const data = this.querySelector('script[type="application/json"]');
+      const kind = kinds[this.getAttribute("kind")];
+      if (!data || !kind) {
+        if (tries) setTimeout(() => this.begin(tries - 1), 25);
+        return;
+      }
+      const picture = this.querySelector("img");
+      this.setAttribute("role", "group");
+      if (picture && !this.hasAttribute("aria-label")) this.setAttribute("aria-label", this.getAttribute("name") ?? "Interactive figure");
+      /* A notebook's own keys stay out of a slider. */
+      this.addEventListener("keydown", (event) => event.stopPropagation());
+      this.dataset.live = "";
+      kind(new Parts(this), JSON.parse(data.textContent));
+    }
+  }
+
+  document.head.append(html("style", {}, style));
+  window.LrFigure = {
+    maths: {},
+    brief,
+    register(kind, draw, maths = {}) {
+      kinds[kind] = draw;
+      this.maths[kind] = maths;
+      document.querySelectorAll(`lr-figure[kind="${kind}"]`).forEach((figure) => figure.begin?.());
+    },
+  };
+  customElements.define("lr-figure", Figure);
+})();

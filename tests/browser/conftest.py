@@ -1,0 +1,83 @@
+"""The built site in a real browser: served once from this machine, and cut off from every other one."""
+
+import functools
+import http.server
+import json
+import threading
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import sync_playwright
+from where import DESK, HTML, ROOT, found_browser
+
+
+@pytest.fixture(scope="session", autouse=True)
+def finished_book():
+    stamp = ROOT / "_build" / "stamp.json"
+    if not stamp.is_file() or "site" not in json.loads(stamp.read_text()):
+        pytest.fail("There is no finished book in _build/html to look at: run `make book` first.")
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    path = found_browser()
+    if path is None:
+        pytest.fail("No Chromium or Chrome was found, and the site is tried in one: run `make browser`.")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+def serve(folder):
+    handler = functools.partial(Quiet, directory=str(folder))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server
+
+
+@pytest.fixture(scope="session")
+def site(finished_book):
+    """The address of the built site, without a slash at its end."""
+    server = serve(HTML)
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+
+
+@pytest.fixture
+def visit(chromium, site):
+    """``visit("chapters/05-decay", size=PHONE, dark=True)``: a page that has come to rest.
+
+    Whatever asks for another host is refused. ``page.messages`` are the console's, ``page.foreign`` the addresses that
+    were refused; a test that does not expect any asserts that both are empty.
+    """
+    contexts = []
+
+    def visit(name, size=DESK, dark=False, **options):
+        options = {"viewport": size, "color_scheme": "dark" if dark else "light"} | options
+        context = chromium.new_context(**options)
+        contexts.append(context)
+        page = context.new_page()
+        page.messages, page.foreign = [], []
+
+        def only_here(route):
+            if urlsplit(route.request.url).hostname in ("127.0.0.1", None):
+                return route.continue_()
+            page.foreign.append(route.request.url)
+            return route.abort()
+
+        context.route("**/*", only_here)
+        said = lambda message: message.type == "log" or page.messages.append(f"{message.type}: {message.text}")  # noqa: E731
+        page.on("console", said)
+        page.on("pageerror", lambda error: page.messages.append(f"error: {error}"))
+        page.goto(f"{site}/{name}.html" if "." not in name else f"{site}/{name}")
+        return page
+
+    yield visit
+    for context in contexts:
+        context.close()
