@@ -21,7 +21,8 @@ def without_solutions(notebook):
 
 def main():
     shutil.rmtree(TARGET, ignore_errors=True)
-    shutil.copytree(CHAPTERS, TARGET / "chapters", ignore=shutil.ignore_patterns(".*", "*.ipynb", "ruff.toml"))
+    not_for_them = shutil.ignore_patterns(".*", "*.ipynb", "conftest.py", "ruff.toml")
+    shutil.copytree(CHAPTERS, TARGET / "chapters", ignore=not_for_them)
     shutil.copytree(CHAPTERS.parent / "tests" / "data", TARGET / "tests" / "data")
     for chapter in sorted(CHAPTERS.glob("*.ipynb")):
         nbformat.write(without_solutions(nbformat.read(chapter, as_version=4)), TARGET / "chapters" / chapter.name)
