@@ -5,6 +5,7 @@
 # make exercises  write the chapters without solutions, for teachers
 # make trials  try every verdict beyond its chapter's setting
 # make links   ask whether other sites' pages are still there
+# make browser  get a browser, which `make test` needs
 
 VENV ?= .venv
 PY := $(VENV)/bin/python
@@ -14,7 +15,7 @@ PORT ?= 8000
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,$(shell $(p) -c '$(FITS)' 2>/dev/null && echo $(p))))
 
-.PHONY: book serve lab test test-other-processor mutants trials trials-check links notebooks exercises pins clean
+.PHONY: book serve lab test test-other-processor browser mutants trials trials-check links notebooks exercises pins clean
 
 book: $(VENV)/installed
 	@$(PY) tools/book.py
@@ -31,6 +32,9 @@ test: $(VENV)/installed
 
 test-other-processor: $(VENV)/installed
 	@$(PY) tools/check.py other-processor
+
+browser: $(VENV)/installed
+	@$(PY) tools/chromium.py
 
 mutants: $(VENV)/installed
 	@$(PY) tools/mutants.py

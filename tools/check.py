@@ -10,10 +10,13 @@ import sys
 import time
 from pathlib import Path
 
+from chromium import NONE, found_browser
+
 ROOT = Path(__file__).resolve().parents[1]
-OF_THE_BUILD = ["tests/test_build.py", "tests/test_site.py", "tests/test_wheel.py"]
+OF_THE_BUILD = ["tests/test_build.py", "tests/test_site.py", "tests/test_wheel.py", "tests/browser"]
 PARALLEL = ["-n", "auto", "--dist", "loadfile"]  # a notebook's cells have to stay together
 UNIT = ["pytest", *PARALLEL, "tests", "lrlib", "--doctest-modules", *(f"--ignore={test}" for test in OF_THE_BUILD)]
+BROWSER = ["pytest", "-n", "2", "--dist", "loadfile", "tests/browser"]
 CHAPTERS = ["pytest", *PARALLEL, "--nbval", "--nbval-current-env", "chapters"]
 
 
@@ -31,6 +34,8 @@ def step(what, module, *arguments, **environment):
 
 
 def everything():
+    if not found_browser():
+        sys.exit(NONE)
     step("lint", "ruff", "check")
     step("format", "ruff", "format", "--check")
     step("notebooks are normalised", "tools/notebooks.py", "--check")
@@ -38,6 +43,7 @@ def everything():
     step("the wheel in an empty environment", "pytest", "tests/test_wheel.py")
     step("the book", "tools/book.py")
     step("the built site", "pytest", "tests/test_site.py")
+    step("the site in a browser", *BROWSER)
     step("what must fail the build", "pytest", "tests/test_build.py")
     step("chapters print what they printed", *CHAPTERS)
 

@@ -3,12 +3,13 @@
 import functools
 import http.server
 import json
+import sys
 import threading
 from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import sync_playwright
-from where import DESK, HTML, ROOT, found_browser
+from where import DESK, HTML, NONE, ROOT, found_browser
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -22,9 +23,10 @@ def finished_book():
 def chromium():
     path = found_browser()
     if path is None:
-        pytest.fail("No Chromium or Chrome was found, and the site is tried in one: run `make browser`.")
+        pytest.fail(NONE)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        # Playwright starts it without a sandbox, which root needs; it opens our own pages only.
+        browser = playwright.chromium.launch(executable_path=path)
         yield browser
         browser.close()
 
@@ -34,9 +36,16 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
         pass
 
 
+class Server(http.server.ThreadingHTTPServer):
+    def handle_error(self, request, address):
+        """A browser that leaves a page hangs up on what it had asked for; that is no error."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, address)
+
+
 def serve(folder):
     handler = functools.partial(Quiet, directory=str(folder))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server = Server(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server
 
@@ -49,19 +58,13 @@ def site(finished_book):
     server.shutdown()
 
 
-@pytest.fixture
-def visit(chromium, site):
-    """``visit("chapters/05-decay", size=PHONE, dark=True)``: a page that has come to rest.
+@pytest.fixture(scope="session")
+def new_page(chromium, site):
+    """``new_page(name, …)``: as ``visit`` below, for a wider scope; whoever asks for it closes ``page.context``."""
 
-    Whatever asks for another host is refused. ``page.messages`` are the console's, ``page.foreign`` the addresses that
-    were refused; a test that does not expect any asserts that both are empty.
-    """
-    contexts = []
-
-    def visit(name, size=DESK, dark=False, **options):
+    def new_page(name, size=DESK, dark=False, **options):
         options = {"viewport": size, "color_scheme": "dark" if dark else "light"} | options
         context = chromium.new_context(**options)
-        contexts.append(context)
         page = context.new_page()
         page.messages, page.foreign = [], []
 
@@ -78,6 +81,22 @@ def visit(chromium, site):
         page.goto(f"{site}/{name}.html" if "." not in name else f"{site}/{name}")
         return page
 
+    return new_page
+
+
+@pytest.fixture
+def visit(new_page):
+    """``visit("chapters/05-decay", size=PHONE, dark=True)``: a page that has come to rest.
+
+    Whatever asks for another host is refused. ``page.messages`` are the console's, ``page.foreign`` the addresses that
+    were refused; a test that does not expect any asserts that both are empty.
+    """
+    pages = []
+
+    def visit(*where, **how):
+        pages.append(new_page(*where, **how))
+        return pages[-1]
+
     yield visit
-    for context in contexts:
-        context.close()
+    for page in pages:
+        page.context.close()
