@@ -61,8 +61,10 @@ def code(cells):
 
 
 def prose(source):
-    """The lines that a reader sees of a markdown cell, at 80 characters a line."""
-    lines = [line for line in source.splitlines() if not re.match(r"\s*(:::|```|:[\w-]+:|\([\w-]+\)=)", line)]
+    """The lines that a reader sees of a markdown cell, at 80 characters a line, without the list of references."""
+    source = re.sub(r"<[^>]*>", "", source.partition("## References")[0])
+    source = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", source)
+    lines = [line.removeprefix("> ") for line in source.splitlines() if not re.match(r"\s*(```|>$)", line)]
     paragraphs = re.split(r"\n\s*\n|\n(?=\s*(?:[-*|>#]|\d+\.) ?)", "\n".join(lines))
     return [line for text in paragraphs for line in textwrap.wrap(" ".join(text.split()), 80)]
 
@@ -106,7 +108,6 @@ def tables(text):
 
 def shown(cell):
     """A cell of a table without its markup."""
-    cell = re.sub(r"\{[a-z:]+\}`([^`<]*?)\s*(<[^`]*>)?`", r"\1", cell)
     return re.sub(r"[*`$]|\\(?=\|)", "", re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", cell))
 
 
@@ -145,16 +146,18 @@ def number(path):
 
 def test_prose_is_counted_as_a_reader_sees_it():
     text = (
-        "(label)=\n# Title\n\n:::{admonition} Predict\n:class: predict\nWhat\nhappens?\n:::\n\n- one\n- two\n\n"
-        + "word " * 32
+        '<a id="s1"></a>\n# Title\n\n'
+        "> **Predict.** What\n> [happens](page.md#there)?\n\n- <!--one-->1<!--/-->\n- two\n\n"
+        + "word " * 16
+        + "\n\n## References\n\n- A. Author. A book."
     )
-    assert prose(text) == ["# Title", "What happens?", "- one", "- two", ("word " * 16).strip(), ("word " * 16).strip()]
+    assert prose(text) == ["# Title", "**Predict.** What happens?", "- 1", "- two", ("word " * 16).strip()]
 
 
 def test_the_width_of_a_table_is_that_of_its_longest_words():
-    text = "Text\n\n| rate | what it is |\n| ---: | :--- |\n| `0.01` | {term}`convergence <x>`, slowly |\n"
+    text = "Text\n\n| rate | what it is |\n| ---: | :--- |\n| `0.01` | [convergence](x.md), slowly |\n"
     (table,) = tables(text)
-    assert table == [["rate", "what it is"], ["`0.01`", "{term}`convergence <x>`, slowly"]]
+    assert table == [["rate", "what it is"], ["`0.01`", "[convergence](x.md), slowly"]]
     assert narrowest(table) == len("rate") + len("convergence,") + 4
 
 
@@ -179,9 +182,8 @@ def test_the_first_screen_has_a_hook_a_question_and_a_picture(cells):
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
 def test_the_card_says_how_many_minutes_as_the_index_does(path):
-    """The card is the first admonition; it follows the picture."""
     cells = nbformat.read(path, as_version=4).cells
-    card = next(cell.source for cell in markdown(cells) if re.search(r"^:{3,}\{", cell.source, re.MULTILINE))
+    (card,) = [cell.source for cell in markdown(cells) if cell.source.startswith("**After this chapter you can**\n")]
     (minutes,) = re.findall(r"(\d+)\s+minutes\s+to\s+read", card)
     index = (ROOT / "index.md").read_text(encoding="utf8")
     assert re.findall(rf"^\| {{doc}}`chapters/{path.stem}` \|.*\| (\d+) \|$", index, re.MULTILINE) == [minutes]
@@ -297,22 +299,24 @@ def test_colours_are_those_of_the_palette(cells):
 # The reader's part
 
 
+def is_prediction(cell):
+    return cell.cell_type == "markdown" and re.search(r"^> \*\*Predict\.\*\* \S", cell.source, re.MULTILINE)
+
+
 @each_chapter
 def test_predictions_look_the_same(cells):
-    text = "\n\n".join(cell.source for cell in markdown(cells))
-    boxes = re.findall(r"^(:{3,}|`{3,})\{admonition\} (Predict.*)\n((?::[\w-]+:.*\n)*)", text, re.MULTILINE)
-    assert boxes, "a chapter asks for predictions"
-    for _, title, options in boxes:
-        assert title.strip() == "Predict" and ":class: predict\n" in options
-    assert re.findall(r"^(?:#+ |\*\*)Predict\b.*", text, re.MULTILINE) == []
-    assert len(re.findall(r"^:class: .*\bpredict\b", text, re.MULTILINE)) == len(boxes)
+    """Wherever the word is set in bold or as a heading it begins a quotation, and ends with a full stop."""
+    assert any(map(is_prediction, cells)), "a chapter asks for predictions"
+    for cell in markdown(cells):
+        marked = re.findall(r"^.*(?:\*\*|#+ )Predict\b.*$", cell.source, re.MULTILINE)
+        assert [line for line in marked if not re.match(r"> \*\*Predict\.\*\* \S", line)] == [], cell.id
 
 
 @each_chapter
 def test_a_prediction_is_answered_by_something_that_is_seen(cells):
-    """After the box and before the next there is an output."""
-    boxes = [i for i, cell in enumerate(cells) if ":class: predict" in cell.source and cell.cell_type == "markdown"]
-    for start, end in zip(boxes, boxes[1:] + [len(cells)], strict=True):
+    """After the question and before the next there is an output."""
+    asked = [i for i, cell in enumerate(cells) if is_prediction(cell)]
+    for start, end in zip(asked, asked[1:] + [len(cells)], strict=True):
         after = [cell for cell in code(cells[start:end]) if "hide-cell" not in tags(cell)]
         assert any(cell.outputs for cell in after), cells[start].id
 
@@ -352,6 +356,7 @@ def test_the_chapter_in_one_figure(cells):
 @each_chapter
 def test_further_reading_says_why(cells):
     text = "\n".join(cell.source for cell in markdown(section(cells, "Further reading")))
+    text = text.partition("## Further reading\n")[2].partition("## References\n")[0]
     entries = re.split(r"^[-*] ", text, flags=re.MULTILINE)[1:]
     assert len(entries) >= 2
     assert [entry for entry in entries if len(entry.split()) < 10] == []
@@ -392,7 +397,7 @@ def test_every_trial_has_its_heading_its_label_and_the_quotation(statement):
     assert [h for _, level, h in headings(cells) if level == 3 and "on trial" in h and name in judged(h)], (
         "### … on trial"
     )
-    assert re.findall(rf"^\({name.lower()}\)=$", text, re.MULTILINE) == [f"({name.lower()})="]
+    assert len(re.findall(rf'^<a id="{name.lower()}"></a>$', text, re.MULTILINE)) == 1
     quotations = re.findall(r"(?:^ {0,3}>.*\n?)+", text, re.MULTILINE)
     says = plain(statement["says"])
     ratios = [difflib.SequenceMatcher(None, says, part).ratio() for quote in quotations for part in parts(quote)]

@@ -1,24 +1,105 @@
 """Run chapters again, in place, and write them so that a diff shows what changed and no more.
 
+Two things in the text follow from elsewhere and are filled in: a number between `<!--key-->` and `<!--/-->` is what the
+cells glued under that key, and the list of references has the works of references.bib that the chapter cites.
+
 Without names it runs all of them. With --check nothing is run or written: it fails where a chapter is not in this form.
 """
 
 import argparse
+import ast
 import os
+import re
 import sys
 from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
+from pybtex.backends.markdown import Backend
+from pybtex.database import parse_file
+from pybtex.style.formatting.plain import Style
 
 CHAPTERS = Path(__file__).resolve().parents[1] / "chapters"
+REFERENCES = "## References"
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 LANGUAGE = {"file_extension": ".py", "mimetype": "text/x-python", "name": "python"}
 KEPT = ("jupyter", "mystnb", "tags")  # of a cell's metadata; timings and editor states go
 
 
+class Plain(Backend):
+    """Markdown without a backslash before each full stop."""
+
+    def format_str(self, text):
+        return text
+
+
+def bibliography():
+    """The works of references.bib, by author and year."""
+    entries = parse_file(CHAPTERS.parent / "references.bib").entries
+    by_author = sorted(entries.values(), key=lambda entry: [part.lower() for part in author_and_year(entry)])
+    return list(Style().format_entries(by_author)), entries
+
+
+def address(entry):
+    """Where a citation of this work leads: to its page, else to its DOI, else nowhere."""
+    fields = entry.fields
+    return fields.get("url") or ("doi" in fields and f"https://doi.org/{fields['doi']}") or None
+
+
+def author_and_year(entry):
+    """How a work is cited: "Kingma and Ba", "2015"."""
+    names = [" ".join(map(str, (*one.rich_prelast_names, *one.rich_last_names))) for one in entry.persons["author"]]
+    names = [names[0], "et al."] if len(names) > 2 else [" and ".join(names)]
+    return " ".join(names), entry.fields.get("year", "undated")
+
+
+def is_cited(entry, text):
+    """Whether a text has a link to this work or, if it is nowhere on the web, names it."""
+    if address(entry):
+        return f"]({address(entry)})" in text
+    author, year = author_and_year(entry)
+    return f"{author}, {year}" in text or f"{author} ({year})" in text
+
+
+def references(text):
+    """The list of the works that a text cites."""
+    formatted, entries = bibliography()
+    cited = (work.text.render(Plain()) for work in formatted if is_cited(entries[work.key], text))
+    lines = "\n".join("- " + " ".join(work.split()) for work in cited)
+    return re.sub(r"URL: \[https://([^/\]]+)[^\]]*\]", r"[\1]", lines)  # an address is long, its host is enough
+
+
+def glued(notebook):
+    """{key: value} of what the cells have measured for the text."""
+    found = {}
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if "scrapbook" in output.get("metadata", {}):
+                (value,) = output.data.values()
+                found[output.metadata["scrapbook"]["name"]] = str(ast.literal_eval(value))
+    return found
+
+
+def filled(notebook):
+    """The notebook with the measured numbers and the list of references that belong into its text."""
+    values, texts = glued(notebook), [cell for cell in notebook.cells if cell.cell_type == "markdown"]
+    for cell in texts:
+        asked = re.findall(r"<!--([\w-]+)-->", cell.source)
+        if missing := set(asked) - set(values):
+            raise ValueError(f"{cell.id} asks for {', '.join(sorted(missing))}, which no cell has glued")
+        number = lambda found: f"<!--{found[1]}-->{values[found[1]]}<!--/-->"  # noqa: E731
+        cell.source = re.sub(r"<!--([\w-]+)-->.*?<!--/-->", number, cell.source, flags=re.DOTALL)
+    whole = "\n".join(cell.source.partition(REFERENCES)[0] for cell in texts)
+    for cell in texts:
+        before, heading, _ = cell.source.partition(REFERENCES)
+        if heading:
+            cell.source = f"{before}{heading}\n\n{references(whole)}"
+    return notebook
+
+
 def normalised(notebook):
-    """The file's text: known kernel, no version of Python, no timings; cells keep their ids."""
+    """The file's text: known kernel, no version of Python, no timings, text filled in; cells keep their ids."""
+    filled(notebook)
     notebook.metadata = {
         **{key: value for key, value in notebook.metadata.items() if key == "mystnb"},
         "kernelspec": KERNEL,
