@@ -105,13 +105,15 @@ def bowl(curvatures=(1.0, 8.0), start=(4.0, 1.0), learning_rate=0.2, steps=40, m
         axes.plot(run.parameters, run.losses, "o-", color=plot.COLOUR["right"], markersize=3, linewidth=1.2)
         axes.set(xlabel="weight w", ylabel="loss")
     else:
-        corner = objective.minimum + 1.3 * np.abs(np.subtract(start, objective.minimum)).clip(1e-9) * [[-1], [1]]
+        reach = 1.3 * max(abs(start[0] - objective.minimum[0]), 1e-9)
+        corner = objective.minimum + np.multiply([[-1], [1]], [reach, 0.56 * reach])
         x, y = np.linspace(*corner, 81).T
         heights = np.array([[objective(np.array([u, v])) for u in x] for v in y])
-        axes.contour(x, y, heights, levels=objective(np.array(start)) * np.linspace(0.1, 1.4, 9) ** 2, colors=plot.PALE)
+        levels = run.losses[0] * (np.arange(1, 10) / 6) ** 2
+        axes.contour(x, y, heights, levels=levels, colors=plot.PALE, linewidths=0.7)
         axes.plot(*run.parameters.T, "o-", color=plot.COLOUR["right"], markersize=3, linewidth=1.2)
         axes.plot(*objective.minimum, "+", color=plot.INK, markersize=9)
-        axes.set(xlabel="first weight", ylabel="second weight", xlim=corner[:, 0], ylim=corner[:, 1])
+        axes.set(xlabel="flat axis", ylabel="steep axis", xlim=corner[:, 0], ylim=corner[:, 1])
         axes.grid(visible=False)
     axes.plot(*((start, run.losses[0]) if one else start), "o", color=plot.INK)
     data = {

@@ -89,7 +89,7 @@ lr-figure[data-live] > img { display: none; }
     if (!Number.isFinite(value)) return Number.isNaN(value) ? "not a number" : "infinite";
     if (value === 0) return "0";
     const size = Math.abs(value);
-    if (size < 1e-3 || size >= 1e5) return value.toExponential(digits - 1).replace("e+", "e");
+    if (size < 1e-3 || size >= 1e5) return value.toExponential(digits - 1).replace(/\.?0*e\+?/, "e");
     return String(Number(value.toPrecision(digits)));
   }
 
@@ -135,6 +135,7 @@ lr-figure[data-live] > img { display: none; }
         element: html("label", {}, html("span", { class: "lr-name" }, label), shown, slide),
         input,
         at,
+        from,
         get value() {
           return current;
         },
