@@ -6,6 +6,7 @@ not trusted), and the script, from the folder ``js`` beside this module.
 
 import base64
 import json
+from collections.abc import Mapping
 from functools import cache
 from html import escape
 from pathlib import Path
@@ -13,9 +14,10 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from lrlib import plot
+from lrlib import _checks, _workbench, plot
 from lrlib.descent import gradient_descent
 from lrlib.objectives import Quadratic
+from lrlib.schedules import Constant, ExponentialDecay, InverseTimeDecay, as_schedule
 
 SCRIPTS = Path(__file__).parent / "js"
 
@@ -129,6 +131,128 @@ def bowl(curvatures=(1.0, 8.0), start=(4.0, 1.0), learning_rate=0.2, steps=40, m
         f"The loss falls from {run.losses[0]:.2g} to {run.losses[-1]:.2g}."
     )
     return Interactive("bowl", data, figure, f"Gradient descent on {'a parabola' if one else 'a bowl'}", alt)
+
+
+def decays(steps: int = 600, initial_learning_rate: float = 0.3, chosen: str = "exponential") -> Interactive:
+    """The decay workbench: a decay whose parameters can be dragged, what it leaves, and the code for it.
+
+    Parameters
+    ----------
+    steps : int
+        The updates of the run at first, at least 120.
+    initial_learning_rate : float
+        The first rate of every decay, from 0.01 to 1.
+    chosen : str
+        The decay at first: ``"constant"``, ``"piecewise"``, ``"step"``, ``"exponential"``, ``"inverse-time"``,
+        ``"linear"`` or ``"late"``.
+
+    Raises
+    ------
+    ValueError
+        If there is no such decay, the run is shorter, or the rate lies outside.
+
+    Examples
+    --------
+    >>> decays(steps=300).name
+    'The decay workbench'
+    """
+    steps = _checks.whole("steps", steps, at_least=120)
+    if not 0.01 <= initial_learning_rate <= 1:
+        raise ValueError(f"initial_learning_rate must lie from 0.01 to 1, got {initial_learning_rate!r}")
+    entries = _workbench.decays(steps, float(initial_learning_rate))
+    if chosen not in (names := [entry["name"] for entry in entries]):
+        raise ValueError(f"chosen must be one of {', '.join(names)}, got {chosen!r}")
+    data = {"steps": steps, "chosen": chosen, "decays": entries, "late": _workbench.LATE}
+    first, at = initial_learning_rate, np.arange(steps)
+    quarter = {"decay_steps": steps / 4, "decay_rate": 0.5}
+    shown = {
+        "constant": Constant(first),
+        "exponential": ExponentialDecay(first, **quarter),
+        "inverse-time": InverseTimeDecay(first, steps / 4, 1),
+        "linear": lambda step: first * (1 - step / steps),
+        "late": lambda step: first * min(1, 5 * (1 - step / steps)),
+    }
+    figure, axes = plot.figure_of(2.6)
+    for name, schedule in shown.items():
+        axes.plot(at, as_schedule(schedule).planned(steps), "-", color=plot.COLOUR[name], label=name)
+    axes.set(xlabel="step", ylabel="learning rate", ylim=(0, None))
+    axes.legend(fontsize=9)
+    alt = (
+        f"Five rates over {steps} steps, all from {first:g}. The constant one stays, the exponential one is halved four "
+        "times, inverse-time decay falls to a fifth, a line falls to zero over the whole run, and a late line in its "
+        "last fifth."
+    )
+    return Interactive("decays", data, figure, "The decay workbench", alt)
+
+
+CURVE = 60  # points of a loss curve, at most
+
+
+def sweep(runs, measure: str = "test_loss", learning_rate: float | None = None) -> Interactive:
+    """The sweep explorer: the U of a recorded sweep, and the loss curves of the rate that the reader points at.
+
+    Parameters
+    ----------
+    runs : xarray.Dataset or mapping of str to xarray.Dataset
+        What ``lrlib.sweep.sweep`` returned; or several of them by their names, of which the reader chooses one.
+    measure : str
+        The loss that the U shows: ``"test_loss"``, ``"validation_loss"``, ``"train_loss"``.
+    learning_rate : float, optional
+        The rate at first; by default the best.
+
+    Notes
+    -----
+    The losses are recorded in three digits, and a curve as the means of at most 60 windows.
+    """
+    named = dict(runs) if isinstance(runs, Mapping) and not hasattr(runs, "data_vars") else {"": runs}
+    if not measure.endswith("_loss"):
+        raise ValueError(f"measure must be a loss, got {measure!r}")
+    sweeps = [_recorded(name, each, measure) for name, each in named.items()]
+    first = next(iter(named.values()))
+    rates, kinds = np.array(sweeps[0]["rates"]), sweeps[0]["kinds"]
+    best = sweeps[0]["best"]
+    chosen = best if learning_rate is None else int(np.abs(np.log(rates / learning_rate)).argmin())
+    data = {"sweeps": sweeps, "measure": measure.replace("_", " "), "chosen": chosen}
+    figure = plot.u_shape(first, measure, rates=[float(first.learning_rate[best])])
+    lowest, failed = np.mean(sweeps[0]["losses"][best]), kinds.count("failed")
+    alt = (
+        f"The {data['measure']} against {len(rates)} learning rates from {rates[0]:.2g} to {rates[-1]:.2g}, both "
+        f"logarithmic. It falls to {lowest:.2g} at the rate {rates[best]:.2g}, which is drawn larger, and rises beyond. "
+        + (f"At the {failed} largest rates there are crosses: runs that failed." if failed else "No rate failed.")
+    )
+    return Interactive("sweep", data, figure, "The sweep explorer", alt, recorded=True)
+
+
+def _recorded(name: str, runs, measure: str) -> dict:
+    """A sweep as the explorer draws it, in few digits; None is a loss that is not finite."""
+    runs = runs.sortby("learning_rate").transpose("learning_rate", "seed", "step")
+    steps = runs.sizes["step"]
+    window = -(-steps // CURVE)
+    losses = runs.loss.values[..., : steps // window * window].astype(np.float64)
+    curves = losses.reshape(*losses.shape[:2], -1, window).mean(axis=-1)
+    final = np.where(runs.failed, np.inf, runs[measure]).mean(axis=1)
+    constant = float(runs.attrs.get("constant_loss", np.nan))
+    return {
+        "name": name,
+        "rates": _digits(runs.learning_rate.values, 4),
+        "losses": _digits(runs[measure].values, 3),
+        "failed": [np.flatnonzero(row).tolist() for row in runs.failed.values],
+        "kinds": plot.meanings(runs, measure),
+        "best": int(np.nan_to_num(final, nan=np.inf).argmin()),
+        "constant": _digits(constant, 3),
+        "steps": steps,
+        "window": window,
+        "curves": _digits(curves, 3),
+    }
+
+
+def _digits(values, digits: int):
+    if np.ndim(values):
+        return [_digits(each, digits) for each in values]
+    if not np.isfinite(values):
+        return None
+    short = float(f"{values:.{digits}g}")
+    return int(short) if short.is_integer() else short
 
 
 @cache
