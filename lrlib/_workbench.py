@@ -1,7 +1,7 @@
 """The decays of the workbench, as data: their parameters, and the code that makes each in Keras and in lrlib.
 
-An entry is made from a schedule's class; what lrlib has no class for brings its code along. Its formula stands under the
-same name in ``js/decays.js``. A new schedule is an entry here and a formula there.
+An entry is made from a schedule's class; what lrlib has no class for brings its code along. Its formula stands in
+``js/decays.js``. A new schedule is an entry here and a formula there.
 """
 
 from dataclasses import fields

@@ -178,9 +178,9 @@ def decays(steps: int = 600, initial_learning_rate: float = 0.3, chosen: str = "
     axes.set(xlabel="step", ylabel="learning rate", ylim=(0, None))
     axes.legend(fontsize=9)
     alt = (
-        f"Five rates over {steps} steps, all from {first:g}. The constant one stays, the exponential one is halved four "
-        "times, inverse-time decay falls to a fifth, a line falls to zero over the whole run, and a late line in its "
-        "last fifth."
+        f"Five rates over {steps} steps, all from {first:g}. The constant one stays, the exponential one is halved "
+        "four times, inverse-time decay falls to a fifth, a line falls to zero over the whole run, and a late line in "
+        "its last fifth."
     )
     return Interactive("decays", data, figure, "The decay workbench", alt)
 
@@ -209,16 +209,19 @@ def sweep(runs, measure: str = "test_loss", learning_rate: float | None = None) 
         raise ValueError(f"measure must be a loss, got {measure!r}")
     sweeps = [_recorded(name, each, measure) for name, each in named.items()]
     first = next(iter(named.values()))
-    rates, kinds = np.array(sweeps[0]["rates"]), sweeps[0]["kinds"]
-    best = sweeps[0]["best"]
+    rates, best = np.array(sweeps[0]["rates"]), sweeps[0]["best"]
+    runs_failed = any(sweeps[0]["failed"][best:])
     chosen = best if learning_rate is None else int(np.abs(np.log(rates / learning_rate)).argmin())
     data = {"sweeps": sweeps, "measure": measure.replace("_", " "), "chosen": chosen}
-    figure = plot.u_shape(first, measure, rates=[float(first.learning_rate[best])])
-    lowest, failed = np.mean(sweeps[0]["losses"][best]), kinds.count("failed")
+    figure = plot.u_shape(first, measure, rates=[float(np.sort(first.learning_rate.values)[best])])
+    low, high, at, lowest = (
+        f"{_digits(value, 2):g}" for value in (rates[0], rates[-1], rates[best], np.mean(sweeps[0]["losses"][best]))
+    )
     alt = (
-        f"The {data['measure']} against {len(rates)} learning rates from {rates[0]:.2g} to {rates[-1]:.2g}, both "
-        f"logarithmic. It falls to {lowest:.2g} at the rate {rates[best]:.2g}, which is drawn larger, and rises beyond. "
-        + (f"At the {failed} largest rates there are crosses: runs that failed." if failed else "No rate failed.")
+        f"The {data['measure']} against {len(rates)} learning rates from {low} to {high}, both logarithmic. It falls to "
+        f"{lowest} at the rate {at}, which is drawn larger, and rises beyond."
+        + " Crosses at the upper edge are rates with which runs failed."
+        * bool(runs_failed)
     )
     return Interactive("sweep", data, figure, "The sweep explorer", alt, recorded=True)
 

@@ -141,7 +141,7 @@ lr-figure .lr-seed { stroke-width: 1.3; stroke-opacity: .75; }
       const names = Object.fromEntries(data.sweeps.map(({ name }) => [name, name]));
       ui.row(ui.choice({ label: "Trained by", options: names, change: take }));
     }
-    ui.add(panes, ui.state, moving);
+    ui.add(moving, ui.state, panes);
     take(data.sweeps[0].name);
   }
 
