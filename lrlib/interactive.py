@@ -205,6 +205,8 @@ def sweep(runs, measure: str = "test_loss", learning_rate: float | None = None) 
     The losses are recorded in three digits, and a curve as the means of at most 60 windows.
     """
     named = dict(runs) if isinstance(runs, Mapping) and not hasattr(runs, "data_vars") else {"": runs}
+    in_order = "learning_rate", "seed", "step"
+    named = {name: each.sortby("learning_rate").transpose(*in_order) for name, each in named.items()}
     if not measure.endswith("_loss"):
         raise ValueError(f"measure must be a loss, got {measure!r}")
     sweeps = [_recorded(name, each, measure) for name, each in named.items()]
@@ -213,13 +215,13 @@ def sweep(runs, measure: str = "test_loss", learning_rate: float | None = None) 
     runs_failed = any(sweeps[0]["failed"][best:])
     chosen = best if learning_rate is None else int(np.abs(np.log(rates / learning_rate)).argmin())
     data = {"sweeps": sweeps, "measure": measure.replace("_", " "), "chosen": chosen}
-    figure = plot.u_shape(first, measure, rates=[float(np.sort(first.learning_rate.values)[best])])
+    figure = plot.u_shape(first, measure, rates=[float(first.learning_rate[best])])
     low, high, at, lowest = (
         f"{_digits(value, 2):g}" for value in (rates[0], rates[-1], rates[best], np.mean(sweeps[0]["losses"][best]))
     )
     alt = (
-        f"The {data['measure']} against {len(rates)} learning rates from {low} to {high}, both logarithmic. It falls to "
-        f"{lowest} at the rate {at}, which is drawn larger, and rises beyond."
+        f"The {data['measure']} against {len(rates)} learning rates from {low} to {high}, both logarithmic. It falls "
+        f"to {lowest} at the rate {at}, which is drawn larger, and rises beyond."
         + " Crosses at the upper edge are rates with which runs failed."
         * bool(runs_failed)
     )
@@ -228,7 +230,6 @@ def sweep(runs, measure: str = "test_loss", learning_rate: float | None = None) 
 
 def _recorded(name: str, runs, measure: str) -> dict:
     """A sweep as the explorer draws it, in few digits; None is a loss that is not finite."""
-    runs = runs.sortby("learning_rate").transpose("learning_rate", "seed", "step")
     steps = runs.sizes["step"]
     window = -(-steps // CURVE)
     losses = runs.loss.values[..., : steps // window * window].astype(np.float64)
