@@ -70,8 +70,8 @@ def use_style(format: str = "svg") -> None:
     Parameters
     ----------
     format : {"svg", "png"}
-        SVG for what is computed in closed form: the same bytes at every run. PNG, with two dots for each of the page's,
-        where something was trained.
+        SVG for what is computed in closed form: the same bytes at every run, with a PNG beside it for viewers that show
+        no SVG of others. PNG alone, with two dots for each of the page's, where something was trained.
 
     Raises
     ------
@@ -96,7 +96,7 @@ def use_style(format: str = "svg") -> None:
         from matplotlib_inline.backend_inline import set_matplotlib_formats
 
         if format == "svg":
-            set_matplotlib_formats("svg", bbox_inches=None, metadata={"Date": None})
+            set_matplotlib_formats("svg", "retina", bbox_inches=None, metadata={"Date": None})
         else:
             set_matplotlib_formats("retina", bbox_inches=None, metadata={"Software": None})
 
