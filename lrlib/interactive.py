@@ -64,7 +64,7 @@ class Interactive:
             "text/html": f'<lr-figure kind="{self.kind}" name="{escape(self.name)}">'
             f'<script type="application/json"{mark}>{self.data}</script>'
             f'<img alt="{escape(self.alt)}" width="440" src="data:image/png;base64,{picture}"></lr-figure>'
-            f"<script>{_script('figure')}{_script(self.kind)}</script>",
+            + scripts(self.kind),
             "text/plain": f"{self.name}: {self.alt}",
         }
 
@@ -131,6 +131,36 @@ def bowl(curvatures=(1.0, 8.0), start=(4.0, 1.0), learning_rate=0.2, steps=40, m
         f"The loss falls from {run.losses[0]:.2g} to {run.losses[-1]:.2g}."
     )
     return Interactive("bowl", data, figure, f"Gradient descent on {'a parabola' if one else 'a bowl'}", alt)
+
+
+def forty(base=0.1, decay=0.99, steps=40) -> Interactive:
+    """The article's program of 40 steps, line by line: the rate that moves the weight, and the one that is printed.
+
+    Parameters
+    ----------
+    base, decay : float
+        The rate at first, and the factor on it after every step.
+    steps : int
+        How many steps the program makes.
+
+    Examples
+    --------
+    >>> forty().name
+    'The program of 40 steps'
+    """
+    schedule = ExponentialDecay(base, 1, decay, staircase=True)
+    run = gradient_descent(Quadratic(2.0, minimum=-1.0), 5.0, schedule, steps)
+    figure, axes = plot.figure_of(2.8)
+    axes.plot(run.applied[:6], "o", color=plot.COLOUR["exponential"], label="moved w")
+    axes.plot(schedule(run.steps + 1)[:6], "o", color=plot.INK, mfc="none", ms=9, label="printed")
+    axes.set(xlabel="line", ylabel="learning rate")
+    axes.legend()
+    data = {"base": float(base), "decay": float(decay), "steps": steps}
+    alt = (
+        "For the first six lines, the rate that moved the weight and the rate that is printed. The printed one is "
+        "that of the next line."
+    )
+    return Interactive("forty", data, figure, f"The program of {steps} steps", alt)
 
 
 def decays(steps: int = 600, initial_learning_rate: float = 0.3, chosen: str = "exponential") -> Interactive:
@@ -257,6 +287,11 @@ def _digits(values, digits: int):
         return None
     short = float(f"{values:.{digits}g}")
     return int(short) if short.is_integer() else short
+
+
+def scripts(kind: str) -> str:
+    """The script of a kind of figure, as its output holds it, after that of all of them."""
+    return f"<script>{_script('figure')}{_script(kind)}</script>"
 
 
 @cache

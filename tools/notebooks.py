@@ -23,6 +23,8 @@ from pybtex.backends.markdown import Backend
 from pybtex.database import parse_file
 from pybtex.style.formatting.plain import Style
 
+from lrlib.interactive import scripts
+
 CHAPTERS = Path(__file__).resolve().parents[1] / "chapters"
 REFERENCES = "## References"
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
@@ -111,9 +113,20 @@ def small(figure):
     return base64.b64encode(file.getvalue()).decode()
 
 
+def with_scripts(notebook):
+    """The notebook whose live figures have the scripts of today; nothing else in an output depends on them."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            html = output.get("data", {}).get("text/html", "")
+            if kind := re.match(r'<lr-figure kind="(\w+)"', html):
+                figure, end, _ = html.partition("</lr-figure>")
+                output.data["text/html"] = figure + end + scripts(kind[1])
+    return notebook
+
+
 def normalised(notebook):
     """The file's text: known kernel, no version of Python, no timings, text filled in; cells keep their ids."""
-    filled(notebook)
+    with_scripts(filled(notebook))
     notebook.metadata = {
         **{key: value for key, value in notebook.metadata.items() if key == "mystnb"},
         "kernelspec": KERNEL,
@@ -133,6 +146,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("chapters", nargs="*", type=Path, default=sorted(CHAPTERS.glob("*.ipynb")))
     parser.add_argument("--check", action="store_true", help="run and write nothing")
+    parser.add_argument("--no-run", action="store_true", help="write them anew as they are")
     options = parser.parse_args()
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"  # `python3` is this environment's kernel
     for path in options.chapters:
@@ -140,6 +154,9 @@ def main():
         if options.check:
             if path.read_text(encoding="utf8") != normalised(notebook):
                 sys.exit(f"{path.name} is not as `make notebooks` writes it")
+            continue
+        if options.no_run:
+            path.write_text(normalised(notebook), encoding="utf8", newline="\n")
             continue
         print(f"running {path.name}", flush=True)
         NotebookClient(

@@ -70,7 +70,7 @@
       const whole = (n) => Array.from({ length: 9 }, (_, i) => n * (i - 4)).filter((v) => v > x.min && v < x.max);
       const step = 10 ** Math.floor(Math.log10(reach)) / (reach < 2 * 10 ** Math.floor(Math.log10(reach)) ? 2 : 0.5);
       return ui.plot({
-        height: 210, left: 34, bottom: 34, describe: "The loss over the weight w, and the run on it",
+        height: 220, left: 34, bottom: 34, describe: "The loss over the weight w, and the run on it",
         x: { ...x, label: "weight w", ticks: whole(step) }, y: { min: -0.06 * first, max: 1.5 * first, label: "loss" },
       });
     }
@@ -102,7 +102,7 @@
       if (axes === 1) {
         const xs = Array.from({ length: 81 }, (_, i) => x.min + ((x.max - x.min) * i) / 80);
         const ys = xs.map((w) => loss(now.curvatures, [w], data.minimum));
-        return ground.replaceChildren(svg("path", { class: "lr-line", stroke: "var(--pale)", d: plot.path(xs, ys) }));
+        return ground.replaceChildren(svg("path", { class: "lr-line", style: "stroke: var(--pale)", d: plot.path(xs, ys) }));
       }
       ground.replaceChildren(svg("rect", { width: 360, height: 220, fill: "var(--map)", stroke: "none" }));
       for (let i = 9; i > 0; i--) {

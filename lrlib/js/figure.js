@@ -10,11 +10,11 @@
   const kinds = {};
   const style = `
 lr-figure { --ink: #222; --pale: #6b6b6b; --grid: #ddd; --ground: #fff; --small: #1d5faf; --right: #1f7a65;
-  --large: #9a6800; --failed: #8c1c13; --focus: #1d5faf; --map: #f4f6fa; display: block; max-width: 27.5rem;
+  --large: #9a6800; --failed: #8c1c13; --exponential: #c2247f; --focus: #1d5faf; --map: #f4f6fa; display: block; max-width: 27.5rem;
   margin: .5rem 0; color: var(--ink); font-size: .95rem; line-height: 1.45; }
 html[data-theme="dark"] lr-figure, body[data-jp-theme-light="false"] lr-figure { --ink: #e8e8e8; --pale: #a6a6a6;
   --grid: #444; --ground: #121212; --small: #8ab8f5; --right: #5fd0b3; --large: #f0b43c; --failed: #ff8a80;
-  --focus: #8ab8f5; --map: #1b212b; }
+  --exponential: #f58cc8; --focus: #8ab8f5; --map: #1b212b; }
 lr-figure .lr-plot { position: relative; }
 lr-figure svg { display: block; width: 100%; height: auto; overflow: hidden; touch-action: pan-y; user-select: none;
   font-size: 12px; }
@@ -61,12 +61,12 @@ lr-figure .lr-heard { position: absolute; width: 1px; height: 1px; margin: 0; ov
 lr-figure[data-live] > img { display: none; }
 @media print {
   lr-figure, html[data-theme="dark"] lr-figure { --ink: #222; --pale: #6b6b6b; --grid: #ddd; --ground: #fff;
-    --small: #1d5faf; --right: #1f7a65; --large: #9a6800; --failed: #8c1c13; --map: #f4f6fa; break-inside: avoid; }
+    --small: #1d5faf; --right: #1f7a65; --large: #9a6800; --failed: #8c1c13; --exponential: #c2247f; --map: #f4f6fa; break-inside: avoid; }
   lr-figure .lr-row { display: none; }
 }
 @media (forced-colors: active) {
   lr-figure { --ink: CanvasText; --pale: CanvasText; --grid: GrayText; --ground: Canvas; --small: CanvasText;
-    --right: CanvasText; --large: CanvasText; --failed: CanvasText; --focus: Highlight; --map: Canvas; }
+    --right: CanvasText; --large: CanvasText; --failed: CanvasText; --exponential: CanvasText; --focus: Highlight; --map: Canvas; }
   lr-figure input[type="range"] { appearance: auto; }
   lr-figure .lr-handle::after { border-color: Highlight; }
 }

@@ -1,0 +1,134 @@
+"""The frame of the figures that answer the hand: what a page loads for them, and what is seen without scripts."""
+
+import re
+from pathlib import Path
+
+import axe_playwright_python
+import pytest
+from where import DESK, HTML, PAGES, PHONE
+
+from lrlib import interactive
+
+AXE = next(Path(axe_playwright_python.__file__).parent.rglob("axe.min.js")).read_text(encoding="utf8")
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+PARABOLA, MAP, FORTY = (
+    "chapters/01-what-is-a-learning-rate",
+    "chapters/02-too-small-too-large",
+    "chapters/06-exponential-decay-in-tensorflow",
+)
+STATES = {"bowl": ["Start again", "Step"], "forty": ["Start again", "Next line"]}
+
+
+def kinds(page):
+    return set(re.findall(r'<lr-figure kind="(\w+)"', (HTML / f"{page}.html").read_text(encoding="utf8")))
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_loads_the_scripts_of_its_figures_and_no_others(name):
+    text = (HTML / f"{name}.html").read_text(encoding="utf8")
+    loaded = re.findall(r'<script defer="defer" src="[^"]*_static/lrlib/(\w+)\.js\?v=\w+"', text)
+    assert loaded == (["figure", *sorted(kinds(name))] if kinds(name) else [])
+    assert "customElements" not in text and "data:image/png" not in text
+
+
+@pytest.mark.parametrize("name", [PARABOLA, MAP, FORTY])
+@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
+def test_a_figure_keeps_its_place_and_asks_for_no_picture(visit, name, size):
+    page = visit(name, size=size)
+    page.wait_for_function("[...document.querySelectorAll('lr-figure')].every((f) => f.dataset.live !== undefined)")
+    for live, kept in page.evaluate(
+        """() => [...document.querySelectorAll('lr-figure:is([kind=bowl], [kind=forty])')].map((figure) => {
+            const live = figure.offsetHeight;
+            delete figure.dataset.live;
+            const kept = parseFloat(getComputedStyle(figure).minHeight);
+            figure.dataset.live = "";
+            return [live, kept];
+        })"""
+    ):
+        assert abs(live - kept) < 16, f"{live} high, {kept} kept"
+    pictures = page.evaluate("performance.getEntriesByType('resource').map((one) => one.name)")
+    assert [address for address in pictures if "/figure-" in address] == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert page.messages == page.foreign == []
+
+
+@pytest.mark.parametrize(("size", "dark"), [(PHONE, False), (PHONE, True), (DESK, False), (DESK, True)])
+def test_nothing_stands_in_anybodys_way_in_either_state(visit, size, dark):
+    for name in (MAP, FORTY):
+        page = visit(name, size=size, dark=dark)
+        page.evaluate(AXE)
+        for kind in kinds(name) & set(STATES):
+            figure = page.locator(f'lr-figure[kind="{kind}"]').first
+            for button in [None, *STATES[kind]]:
+                if button:
+                    figure.get_by_role("button", name=button).click()
+                found = page.evaluate(
+                    "([kind, rules]) => axe.run(`lr-figure[kind=${kind}]`, { runOnly: rules })", [kind, RULES]
+                )
+                assert [(one["id"], one["nodes"][0]["html"]) for one in found["violations"]] == []
+            for target in figure.locator("button, input").all():
+                box = target.bounding_box()
+                assert min(box["width"], box["height"]) >= 24
+
+
+def test_without_scripts_there_is_the_picture(visit):
+    page = visit(MAP, java_script_enabled=False)
+    picture = page.locator('lr-figure[kind="bowl"] > img').first
+    picture.scroll_into_view_if_needed()
+    assert picture.is_visible() and picture.bounding_box()["height"] > 200
+    assert "A run of gradient descent" in picture.get_attribute("alt")
+    assert (HTML / "_images" / Path(picture.get_attribute("src")).name).is_file()
+    caption = page.locator("figure", has=page.locator('lr-figure[kind="bowl"]')).first.locator("figcaption")
+    assert caption.inner_text().startswith("The bowl with the curvatures 1 and 8.")
+
+
+def test_printed_is_what_is_seen_without_its_controls_in_dark_ink(visit):
+    page = visit(MAP, dark=True)
+    page.emulate_media(media="print")
+    figure = page.locator('lr-figure[kind="bowl"]').first
+    assert figure.locator("svg").first.is_visible() and figure.locator(".lr-state").is_visible()
+    assert not any(row.is_visible() for row in figure.locator(".lr-row").all())
+    assert not figure.locator("img").is_visible()
+    assert page.evaluate("getComputedStyle(document.querySelector('lr-figure')).color") == "rgb(34, 34, 34)"
+
+
+def test_as_a_notebook_shows_it(chromium):
+    """JupyterLab sets the output's HTML, then runs its scripts; a cell that runs again does both once more."""
+    page = chromium.new_page()
+    errors = []
+    page.on("pageerror", errors.append)
+    page.set_content("<div id=one></div><div id=two></div>")
+    outputs = [
+        figure._repr_mimebundle_()["text/html"] for figure in (interactive.bowl(), interactive.bowl(2.0, 5.0, 0.25))
+    ]
+    show = """([where, html]) => {
+        const host = document.getElementById(where);
+        host.innerHTML = html;
+        for (const old of host.querySelectorAll("script")) {
+            const copy = document.createElement("script");
+            for (const { name, value } of old.attributes) copy.setAttribute(name, value);
+            copy.textContent = old.textContent;
+            old.replaceWith(copy);
+        }
+    }"""
+    for where, html in [("one", outputs[0]), ("two", outputs[1]), ("one", outputs[0])]:
+        page.evaluate(show, [where, html])
+    for where, words in [("one", "lr 0.2: the steep axis"), ("two", "lr 0.25: walks down")]:
+        figure = page.locator(f"#{where} lr-figure")
+        assert figure.locator(".lr-state").count() == 1
+        assert figure.locator(".lr-state").inner_text().startswith(words)
+        assert not figure.locator("img").is_visible()
+        assert figure.get_attribute("data-lm-suppress-shortcuts") == "true"
+        figure.get_by_role("slider", name="Learning rate").press("ArrowRight")
+        assert not figure.locator(".lr-state").inner_text().startswith(words[:6] + ":")
+    assert errors == []
+    page.close()
+
+
+def test_what_cannot_be_drawn_leaves_its_picture(chromium):
+    page = chromium.new_page()
+    html = interactive.bowl()._repr_mimebundle_()["text/html"].replace('"curvatures":[1.0,8.0]', '"curvatures":null')
+    page.set_content(html)
+    page.wait_for_timeout(100)
+    assert page.locator("lr-figure > img").is_visible() and page.locator("lr-figure svg").count() == 0
+    page.close()
