@@ -12,4 +12,5 @@ from chromium import NONE, found_browser  # noqa: E402, F401
 HTML = ROOT / "_build" / "html"
 PAGES = sorted(parse_toc_yaml(ROOT / "_toc.yml"))
 CHAPTERS = [page for page in PAGES if page.startswith("chapters/")]
+EVERY = [*PAGES, "genindex", "py-modindex", "search"]
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}

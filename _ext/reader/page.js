@@ -1,0 +1,54 @@
+/* What the style sheets cannot do for a reader who has no mouse, or who prints. */
+
+(() => {
+  const root = document.documentElement;
+
+  /* The switch of colours says how it stands, and keeps the focus when it is pressed. */
+  const words = { light: "light", dark: "dark", auto: "as your system" };
+  const switches = document.querySelectorAll(".theme-switch-button");
+  const name = () => {
+    for (const button of switches) button.setAttribute("aria-label", `Colours: ${words[root.dataset.mode] ?? words.auto}`);
+  };
+  name();
+  new MutationObserver(name).observe(root, { attributeFilter: ["data-mode"] });
+  for (const button of switches) {
+    button.addEventListener("click", () => setTimeout(() => button.focus({ preventScroll: true })));
+  }
+
+  /* What scrolls sideways is reached by keyboard; what does not is no stop on the way. */
+  const reach = () => {
+    for (const box of document.querySelectorAll("article :is(pre, div.math, .pst-scrollable-table-container, .output)")) {
+      if (box.scrollWidth > box.clientWidth + 1) box.tabIndex = 0;
+      else if (box.clientWidth) box.removeAttribute("tabindex");
+    }
+  };
+  let soon;
+  const later = () => {
+    clearTimeout(soon);
+    soon = setTimeout(reach, 100);
+  };
+  addEventListener("load", later);
+  addEventListener("resize", later);
+  document.addEventListener("toggle", later, true);
+
+  /* Paper is light, and nothing on it can be opened. */
+  let closed, theme;
+  const print = () => {
+    if (closed) return;
+    closed = [...document.querySelectorAll("article details:not([open])")];
+    closed.forEach((fold) => (fold.open = true));
+    document.querySelectorAll("img[loading]").forEach((image) => image.removeAttribute("loading"));
+    theme = root.dataset.theme;
+    root.dataset.theme = "light";
+  };
+  const back = () => {
+    if (!closed) return;
+    closed.forEach((fold) => (fold.open = false));
+    root.dataset.theme = theme;
+    closed = undefined;
+  };
+  addEventListener("beforeprint", print);
+  addEventListener("afterprint", back);
+  const paper = matchMedia("print");
+  paper.addEventListener("change", () => (paper.matches ? print() : back()));
+})();
