@@ -7,6 +7,7 @@ What is missing among them, or disagrees, is a warning, and so fails the build.
 """
 
 import json
+import re
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
@@ -26,6 +27,7 @@ ABOUT_TRAINING = [f"S{number}" for number in (*range(5, 11), *range(12, 18))]  #
 VARIATIONS = 8  # at least so many
 SHARE = 0.9  # a verdict without a condition holds in this share of them, or says on what it depends
 CHAPTER = "as in the chapter"  # the trial's first row, which is no variation
+MADE_LAST = re.compile(r"\{(verdicts|notebook-status)\}")
 TOGETHER = {  # in the order of the page's second order: (one, several)
     "holds": ("holds", "hold"),
     "holds if": ("holds if a condition is met", "hold if a condition is met"),
@@ -244,9 +246,9 @@ def last(app, env, docnames):
 
 
 def verdict_pages(env):
-    """The pages that use the directive."""
+    """The pages that are made from executed notebooks."""
     pages = (page for page in env.found_docs if env.doc2path(page).endswith(".md"))
-    return {page for page in pages if "{verdicts}" in Path(env.doc2path(page)).read_text(encoding="utf8")}
+    return {page for page in pages if MADE_LAST.search(Path(env.doc2path(page)).read_text(encoding="utf8"))}
 
 
 def setup(app):

@@ -1,12 +1,14 @@
 """The built book in _build/html, as a visitor and their browser meet it; `make book` builds it."""
 
 import json
+import platform
 import re
 import subprocess
 import sys
 import tomllib
 from collections import Counter
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -230,6 +232,20 @@ def test_every_verdict_about_training_shows_its_trial():
         assert said == [
             [v["name"], "yes" if v["held"] else "no", str(v.get("figure", ""))] for v in outcome["variations"]
         ]
+
+
+def test_the_status_of_every_notebook():
+    page = article("status")
+    rows = [[cell.text.strip() for cell in row.select("td")] for row in page.select("table.status tbody tr")]
+    links = [row.a["href"].removesuffix(".html") for row in page.select("table.status tbody tr")]
+    assert links == CHAPTERS
+    for _, seconds, megabytes, result, day in rows:
+        assert re.fullmatch(r"[1-9]\d* s", seconds) and result == "passed" and re.fullmatch(r"\d{4}-\d\d-\d\d", day)
+        assert megabytes == "–" if sys.platform != "linux" else 50 < int(megabytes.removesuffix(" MB")) < 8000
+    said = page.select_one("p.versions").text
+    for package in ("numpy", "keras", "jupyter-book"):
+        assert f"{package} {version(package)}" in said
+    assert f"Python {platform.python_version()}" in said and platform.machine() in said
 
 
 def test_figures_are_recoloured_in_the_dark():
