@@ -29,7 +29,7 @@ serve: book
 	@$(PY) -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
 
 lab: $(VENV)/installed
-	JUPYTER_PREFER_ENV_PATH=1 $(PY) -m jupyterlab --notebook-dir=chapters
+	JUPYTER_PREFER_ENV_PATH=1 $(PY) -m jupyterlab --config=tools/lab.py --notebook-dir=.
 
 test: $(VENV)/installed
 	@$(PY) tools/check.py

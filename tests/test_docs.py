@@ -62,7 +62,7 @@ def test_the_make_commands_are_those_of_the_makefile():
 
 @DOCUMENTS
 def test_every_file_that_is_named_exists(document):
-    linked = re.findall(r"\]\((?!https?:|#)([^)]+)\)", document)
+    linked = re.findall(r"\]\((?!https?:|#)([^)]+)\)", re.sub(r"(`+).*?\1", "", document))
     named = [span for span in spans(document) if re.fullmatch(r"[\w./-]+(/|\.(py|md|yml|toml|txt|in|cff|bib))", span)]
     assert [name for name in linked + named if not (ROOT / name).exists()] == []
 

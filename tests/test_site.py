@@ -145,7 +145,7 @@ def test_chapters_can_be_launched(page):
 def test_colab_gets_lrlib_in_the_first_code_cell(page):
     cells = nbformat.read(ROOT / f"{page}.ipynb", as_version=4).cells
     first = next(cell for cell in cells if cell.cell_type == "code")
-    condition, *commands = first.source.removeprefix("import sys\n\n").splitlines()
+    condition, *commands = first.source.partition("import sys\n\n")[2].splitlines()
     assert condition.startswith('if "google.colab" in sys.modules:')
     assert any(command.startswith("    %pip install -q ") for command in commands)
     assert any(re.search(rf"{REPOSITORY}(?![\w/.-])", command) for command in commands)
@@ -286,6 +286,30 @@ def test_measured_numbers_stand_in_the_prose(page):
     asked = re.findall(r"<!--[\w-]+-->(.*?)<!--/-->", prose)
     assert asked, "a chapter prints what it measured"
     assert [span.text for span in article(page).select("span.pasted-text")] == asked
+
+
+@pytest.mark.parametrize("page", CHAPTERS)
+def test_plain_forms_have_become_rich_ones(page):
+    """As many predictions, answers, terms and functions as the notebook has; the card comes first."""
+    cells = nbformat.read(ROOT / f"{page}.ipynb", as_version=4).cells
+    text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    forms = {
+        "div.admonition.predict": r"^> \*\*Predict\.\*\*",
+        "details.answer > summary": "<summary>Answer</summary>",
+        "a[href^='../glossary.html#term-'] .std-term": r"\(\.\./glossary\.md#term-",
+        "a[href^='../api.html#lrlib.'] code": r"\(\.\./api\.md#lrlib\.",
+    }
+    found = {form: len(article(page).select(form)) for form in forms}
+    assert found == {form: len(re.findall(mark, text, re.MULTILINE)) for form, mark in forms.items()}
+    assert article(page).select_one("div.sd-card .sd-card-title").text.strip() == "After this chapter you can"
+
+
+@pytest.mark.parametrize("page", CHAPTERS)
+def test_each_notebook_can_be_downloaded_as_it_is(page):
+    """In the plain form, outputs included, under the name that it has in the repository."""
+    button = soup(HTML / f"{page}.html").select_one("a.btn-download-source-button")
+    file = (HTML / f"{page}.html").parent / button["href"]
+    assert file.resolve().read_bytes() == (ROOT / f"{page}.ipynb").read_bytes()
 
 
 def test_every_module_of_the_library_has_its_docstrings_on_a_page():

@@ -28,7 +28,14 @@ from lrlib.interactive import scripts
 CHAPTERS = Path(__file__).resolve().parents[1] / "chapters"
 REFERENCES = "## References"
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
-LANGUAGE = {"file_extension": ".py", "mimetype": "text/x-python", "name": "python"}
+LANGUAGE = {  # as JupyterLab writes it, less the version of Python
+    "codemirror_mode": {"name": "ipython", "version": 3},
+    "file_extension": ".py",
+    "mimetype": "text/x-python",
+    "name": "python",
+    "nbconvert_exporter": "python",
+    "pygments_lexer": "ipython3",
+}
 KEPT = ("jupyter", "mystnb", "tags")  # of a cell's metadata; timings and editor states go
 
 
