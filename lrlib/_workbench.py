@@ -6,7 +6,7 @@ An entry is made from a schedule's class; what lrlib has no class for brings its
 
 from dataclasses import fields
 
-from lrlib import plot, schedules
+from lrlib import schedules
 
 # A parameter's label, and for a number its slider: lowest, highest and first value, positions, and what moves it:
 # equal factors ("log"), equal steps ("linear"), or whole numbers of steps ("whole", here as shares of the run).
@@ -99,7 +99,6 @@ def _entry(name, title, formula, parameters, code, imported=None, late=0, **chan
     last = {"keras": "optimizer = keras.optimizers.SGD(schedule)", "lrlib": ""}
     code = {into: {"imports": first[into], "body": body, "end": last[into]} for into, body in code.items()}
     entry = {"name": name, "title": title, "formula": formula, "parameters": about, "code": code}
-    entry["colour"] = plot.COLOUR.get(name, plot.INK)
     return entry if late is None else entry | {"late": late}
 
 

@@ -192,6 +192,7 @@ def decays(steps: int = 600, initial_learning_rate: float = 0.3, chosen: str = "
     entries = _workbench.decays(steps, float(initial_learning_rate))
     if chosen not in (names := [entry["name"] for entry in entries]):
         raise ValueError(f"chosen must be one of {', '.join(names)}, got {chosen!r}")
+    entries = [entry | {"colour": plot.COLOUR.get(entry["name"], plot.INK)} for entry in entries]
     data = {"steps": steps, "chosen": chosen, "decays": entries, "late": _workbench.LATE}
     first, at = initial_learning_rate, np.arange(steps)
     quarter = {"decay_steps": steps / 4, "decay_rate": 0.5}
