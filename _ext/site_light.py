@@ -1,0 +1,131 @@
+"""Pages that are light: pictures in a small format that keep their place, scripts that wait, one style sheet.
+
+All of it happens at the end of a build, to pages that may have been through it before: doing it twice is doing it once.
+"""
+
+import re
+import struct
+from functools import cache
+from pathlib import Path
+
+import site_sheet
+from PIL import Image
+
+COLOURS = 64  # of a picture, its transparency counted in: three quarters of the bytes go, and no eye sees it
+ALWAYS = {"documentation_options", "sphinx-book-theme", "bootstrap", "pydata-sphinx-theme"}
+WHERE = {  # the theme's other scripts, and what a page must have to need them
+    "clipboard.min": r'<div class="highlight',
+    "copybutton": r'<div class="highlight',
+    "togglebutton": r'class="(?:[^"]* )?(?:toggle[ "]|admonition [^"]*dropdown)',
+    "design-tabs": r'class="sd-tab-set',
+    "searchtools": None,
+    "language_data": None,
+    "searchindex": None,
+    "doctools": None,
+    "sphinx_highlight": None,
+}
+SCRIPT = re.compile(r'[ \t]*<script\b([^>]*)\bsrc="(?:\.\./)*([^"?]+)\.js(?:\?[^"]*)?"([^>]*)></script>\n?')
+SETTING = re.compile(r"[ \t]*<script>(?:let toggle|var togglebutton)[^<]*</script>\n?")
+LATE = re.compile(r"[ \t]*<script>DOCUMENTATION_OPTIONS\.[^<]*</script>\n?")  # for a search as one types, and versions
+PRELOAD = re.compile(r'[ \t]*<link rel="preload" as="script"[^>]*>\n?')
+IMAGE = re.compile(r"<img\b[^>]*>")
+
+
+@cache
+def small(path):
+    """The file of this picture as the site shows it, and its size in the page's dots."""
+    if path.suffix == ".svg":
+        text = path.read_text(encoding="utf8")
+        size = re.search(r'<svg[^>]*?\bwidth="([\d.]+)(pt)?"\s+height="([\d.]+)', text)
+        scale = 4 / 3 if size and size[2] else 1
+        short = rounded(text)
+        if short != text:
+            path.write_text(short, encoding="utf8")
+        return path, (float(size[1]) * scale, float(size[3]) * scale) if size else None
+    if path.suffix != ".png":
+        return path, None
+    wide, high = struct.unpack(">II", path.read_bytes()[16:24])
+    size = wide / 2, high / 2
+    target = path.with_suffix(".webp")
+    if not target.is_file():
+        with Image.open(path) as picture:
+            picture = picture.convert("RGBA").quantize(COLOURS, method=Image.Quantize.FASTOCTREE).convert("RGBA")
+            picture.save(target, lossless=True, quality=75, method=4)
+    return target, size
+
+
+def rounded(text):
+    """A drawing of matplotlib without its metadata, to a tenth of a point: nothing that an eye could see."""
+    if "<metadata>" not in text:
+        return text
+    text = re.sub(r"\s*<metadata>.*?</metadata>|\s*<!--.*?-->", "", text, flags=re.DOTALL)
+    shorter = lambda match: re.sub(r"-?\d+\.\d+", lambda number: f"{float(number[0]):.1f}".removesuffix(".0"), match[0])  # noqa: E731
+    return re.sub(r' (?:d|x|y|points)="[^"]*"|translate\([^)]*\)', shorter, text)
+
+
+def image(tag, page, folder, late):
+    """The tag with the small file, its size, and whether it may wait."""
+    source = re.search(r'\bsrc="([^"]+)"', tag)
+    file = (folder / source[1]).resolve() if source and ":" not in source[1] else None
+    if file and file.is_file() and "_images" in file.parts:
+        target, size = small(file)
+        tag = tag.replace(source[1], source[1].removesuffix(file.name) + target.name)
+        given = re.search(r'style="width: ([\d.]+)px; height: ([\d.]+)px;"', tag)
+        if given:
+            size, tag = (float(given[1]), float(given[2])), tag.replace(given[0], "")
+        if size and not re.search(r"\b(?:width|height)=", tag):
+            tag = tag.replace("<img", f'<img width="{size[0]:.0f}" height="{size[1]:.0f}"', 1)
+    if late and "loading=" not in tag:
+        tag = tag.replace("<img", '<img loading="lazy"', 1)
+    return tag
+
+
+def pictures(page, folder):
+    """What stands before the first heading of a section is on the first screen; all else waits until it is near."""
+    start, end = page.find("<article"), page.find("<h2", page.find("<article"))
+    first = lambda match: start < match.start() < (end if end > 0 else len(page))  # noqa: E731
+    return IMAGE.sub(lambda match: image(match[0], page, folder, not first(match)), page)
+
+
+def scripts(page):
+    """Only those that this page needs, and none before the text."""
+
+    def script(match):
+        name = match[2].rpartition("/")[2]
+        if name in WHERE and (WHERE[name] is None or not re.search(WHERE[name], page)):
+            return ""
+        if re.search(r"\b(?:defer|async|type)\b", match[1] + match[3]):
+            return match[0]
+        return match[0].replace("<script", "<script defer", 1)
+
+    if not re.search(WHERE["togglebutton"], page):
+        page = SETTING.sub("", page)
+    return LATE.sub("", PRELOAD.sub("", SCRIPT.sub(script, page)))
+
+
+def loaded(pages, out):
+    """The text of every script that some page loads, and of those that stand in the pages."""
+    files = {name for page in pages for _, name, _ in SCRIPT.findall(page)}
+    for name in sorted(files):
+        if (out / f"{name}.js").is_file():
+            yield (out / f"{name}.js").read_text(encoding="utf8")
+    for page in pages:
+        yield from re.findall(r"<script(?![^>]*\bsrc=)[^>]*>(.*?)</script>", page, flags=re.DOTALL)
+
+
+def lighten(app, exception):
+    if exception or app.builder.format != "html":
+        return
+    out = Path(app.outdir)
+    files = [file for file in sorted(out.rglob("*.html")) if "_static" not in file.relative_to(out).parts]
+    old = [file.read_text(encoding="utf8") for file in files]
+    pages = [pictures(scripts(page), file.parent) for file, page in zip(files, old, strict=True)]
+    pages = site_sheet.one_sheet(pages, list(loaded(pages, out)), out / "_static")
+    for file, before, after in zip(files, old, pages, strict=True):
+        if before != after:
+            file.write_text(after, encoding="utf8")
+
+
+def setup(app):
+    app.connect("build-finished", lighten, priority=900)  # when the others have done what they do to pages
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
