@@ -6,6 +6,7 @@
 # make trials  try every verdict beyond its chapter's setting
 # make links   ask whether other sites' pages are still there
 # make pdf     print the book as one PDF
+# make lighthouse  ask Lighthouse what it thinks of the site
 # make browser  get a browser, which `make test` needs
 
 VENV ?= .venv
@@ -16,13 +17,16 @@ PORT ?= 8000
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,$(shell $(p) -c '$(FITS)' 2>/dev/null && echo $(p))))
 
-.PHONY: book pdf serve lab test test-other-processor browser mutants trials trials-check links notebooks exercises pins clean
+.PHONY: book pdf lighthouse serve lab test test-other-processor browser mutants trials trials-check links notebooks exercises pins clean
 
 book: $(VENV)/installed
 	@$(PY) tools/book.py
 
 pdf: book
 	@$(PY) tools/pdf.py
+
+lighthouse: book
+	@$(PY) tools/lighthouse.py
 
 serve: book
 	@echo "The book is at http://localhost:$(PORT) until you press Ctrl-C."

@@ -28,6 +28,12 @@ SCRIPT = re.compile(r'[ \t]*<script\b([^>]*)\bsrc="(?:\.\./)*([^"?]+)\.js(?:\?[^
 SETTING = re.compile(r"[ \t]*<script>(?:let toggle|var togglebutton)[^<]*</script>\n?")
 LATE = re.compile(r"[ \t]*<script>DOCUMENTATION_OPTIONS\.[^<]*</script>\n?")  # for a search as one types, and versions
 PRELOAD = re.compile(r'[ \t]*<link rel="preload" as="script"[^>]*>\n?')
+# Light or dark is settled before anything is drawn; the theme's own script comes too late for that.
+THEME = 'dataset.theme = localStorage.getItem("theme") || "auto";'
+AT_ONCE = (
+    'dataset.theme = ["light", "dark"].find((theme) => theme === document.documentElement.dataset.mode)\n'
+    '      || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");'
+)
 IMAGE = re.compile(r"<img\b[^>]*>")
 
 
@@ -100,6 +106,7 @@ def scripts(page):
 
     if not re.search(WHERE["togglebutton"], page):
         page = SETTING.sub("", page)
+    page = page.replace(THEME, AT_ONCE)
     return LATE.sub("", PRELOAD.sub("", SCRIPT.sub(script, page)))
 
 
@@ -114,7 +121,7 @@ def loaded(pages, out):
 
 
 def lighten(app, exception):
-    if exception or app.builder.format != "html":
+    if exception or app.builder.name != "html":
         return
     out = Path(app.outdir)
     files = [file for file in sorted(out.rglob("*.html")) if "_static" not in file.relative_to(out).parts]

@@ -135,7 +135,7 @@ def card():
 
 
 def finish(app, exception):
-    if exception or app.builder.format != "html":
+    if exception or app.builder.name != "html":
         return
     out, base = Path(app.outdir), app.config.html_baseurl
     for file in sorted(out.rglob("*.html")):
@@ -161,7 +161,7 @@ def finish(app, exception):
 def settle(app, exception):
     """The last step: other steps know the addresses of a page only as seen from it."""
     file = Path(app.outdir) / f"{LOST}.html"
-    if not exception and app.builder.format == "html":
+    if not exception and app.builder.name == "html":
         text = file.read_text(encoding="utf8")
         file.write_text(from_anywhere(text, urlsplit(app.config.html_baseurl).path), encoding="utf8")
 

@@ -87,7 +87,7 @@ def style(app, page, template, context, doctree):
 
 
 def finish(app, exception):
-    if exception or app.builder.format != "html":
+    if exception or app.builder.name != "html":
         return
     out = Path(app.outdir)
     rows = json.dumps(index(out, sorted(app.env.found_docs)), ensure_ascii=False, separators=(",", ":"))

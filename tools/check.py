@@ -13,7 +13,13 @@ from pathlib import Path
 from chromium import NONE, found_browser
 
 ROOT = Path(__file__).resolve().parents[1]
-OF_THE_BUILD = ["tests/test_build.py", "tests/test_site.py", "tests/test_wheel.py", "tests/browser"]
+OF_THE_BUILD = [
+    "tests/test_build.py",
+    "tests/test_site.py",
+    "tests/test_meta.py",
+    "tests/test_wheel.py",
+    "tests/browser",
+]
 PARALLEL = ["-n", "auto", "--dist", "loadfile"]  # a notebook's cells have to stay together
 UNIT = ["pytest", *PARALLEL, "tests", "lrlib", "--doctest-modules", *(f"--ignore={test}" for test in OF_THE_BUILD)]
 BROWSER = ["pytest", "-n", "2", "--dist", "loadfile", "tests/browser"]
@@ -42,7 +48,7 @@ def everything():
     step("unit tests and examples in docstrings", *UNIT)
     step("the wheel in an empty environment", "pytest", "tests/test_wheel.py")
     step("the book", "tools/book.py")
-    step("the built site", "pytest", "tests/test_site.py")
+    step("the built site", "pytest", "tests/test_site.py", "tests/test_meta.py")
     step("the site in a browser", *BROWSER)
     step("what must fail the build", "pytest", "tests/test_build.py")
     step("chapters print what they printed", *CHAPTERS)

@@ -1,0 +1,173 @@
+"""What a reader's line has to carry, what waits until it is needed, and that nothing jumps when it comes."""
+
+import gzip
+import re
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from where import CHAPTERS, DESK, HTML, PAGES, PHONE
+
+FIRST, FURTHER = 250_000, 120_000  # bytes, compressed, of a page as it opens; what is far below comes as one reads on
+WHOLE = 200_000  # of a further page that is read to its end
+PACKED = {".woff2", ".webp", ".png"}
+SHIFT = """() => new Promise((done) => {
+  let sum = 0;
+  new PerformanceObserver((list) => { for (const entry of list.getEntries()) sum += entry.value; })
+    .observe({ type: "layout-shift", buffered: true });
+  setTimeout(() => done(sum), 300);
+})"""
+TO_THE_END = """async () => {
+  for (let y = 0; y < document.body.scrollHeight; y += 600) {
+    scrollTo(0, y);
+    await new Promise((done) => setTimeout(done, 15));
+  }
+}"""
+MISSING = """async ([sheets, folder]) => {
+  const parts = (text) => {
+    const found = [""];
+    let depth = 0;
+    for (const letter of text) {
+      depth += (letter === "(") - (letter === ")");
+      if (letter === "," && depth === 0) found.push("");
+      else found[found.length - 1] += letter;
+    }
+    return found.map((part) => part.trim());
+  };
+  const selectors = function* (rules) {
+    for (const rule of rules) {
+      if (rule.selectorText) yield* parts(rule.selectorText);
+      else if (rule.cssRules) yield* selectors(rule.cssRules);
+    }
+  };
+  const ours = new Set([...document.styleSheets].flatMap((sheet) => [...selectors(sheet.cssRules)]));
+  const missing = [];
+  let asked = 0;
+  for (const name of sheets) {
+    const text = await (await fetch(folder + name)).text();
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(text.replace(/@import[^;]*;/g, ""));
+    for (const selector of selectors(sheet.cssRules)) {
+      const still = selector.replace(/::?(?:hover|focus(?:-\\w+)?|active|visited|before|after|placeholder)\\b/g, "");
+      try {
+        if (document.querySelector(still || "*")) {
+          asked += 1;
+          if (!ours.has(selector)) missing.push(selector);
+        }
+      } catch {} // a pseudo-element of another browser
+    }
+  }
+  return [asked, missing];
+}"""
+
+
+def weight(address):
+    """The bytes of this file on the line of a server that compresses."""
+    file = HTML / unquote(urlsplit(address).path).lstrip("/")
+    content = file.read_bytes()
+    return len(content) if file.suffix in PACKED else len(gzip.compress(content, mtime=0))
+
+
+def watched(page, files):
+    page.on("request", lambda request: request.url.startswith("data:") or files.add(request.url))
+    return files
+
+
+@pytest.fixture(scope="module")
+def carried(new_page):
+    """{page: (files as it opens, files to its end, how much it jumped)}, on a phone, each in an empty browser."""
+    found = {}
+    for name in PAGES:
+        page = new_page(name, size=PHONE)
+        files = watched(page, set())
+        page.reload(wait_until="networkidle")
+        opened, jump = set(files), page.evaluate(SHIFT)
+        page.evaluate(TO_THE_END)
+        page.wait_for_load_state("networkidle")
+        found[name] = opened, set(files), max(jump, page.evaluate(SHIFT))
+        page.context.close()
+    return found
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_light(carried, name):
+    opened, whole, _ = carried[name]
+    first = sum(map(weight, opened))
+    cached = carried["index"][0]
+    further, to_the_end = (sum(map(weight, files - cached)) for files in (opened, whole))
+    print(
+        f"{name}: first {first / 1000:.0f} kB, {len(opened)} requests; after the index {further / 1000:.0f} kB, "
+        f"to the end {to_the_end / 1000:.0f} kB"
+    )
+    assert first <= FIRST
+    assert name == "index" or further <= FURTHER and to_the_end <= WHOLE
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_nothing_jumps(carried, name):
+    assert carried[name][2] < 0.05  # 0.1 is called good
+
+
+def test_nothing_is_loaded_for_other_pages(carried):
+    for name in PAGES:
+        loaded = " ".join(sorted(carried[name][1]))
+        assert not re.search(r"search|doctools|fontawesome\.js|\.ttf|/styles/|basic\.css", loaded), name
+        assert len(re.findall(r"\.css", loaded)) == 1
+
+
+def test_pictures_wait_and_keep_their_place(visit):
+    for name in CHAPTERS:
+        page = visit(name)
+        images = page.eval_on_selector_all(
+            "article img",
+            "all => all.map(img => [img.loading, img.hasAttribute('width') && img.hasAttribute('height'), "
+            "img.getBoundingClientRect().top + scrollY, img.currentSrc || img.src])",
+        )
+        assert images
+        for loading, sized, top, source in images:
+            assert sized, source
+            assert not source.endswith(".png"), source
+            assert loading == "lazy" or top < 4000, source
+        scripts = page.eval_on_selector_all("script[src]", "all => all.map(script => script.defer || script.async)")
+        assert all(scripts)
+
+
+@pytest.mark.parametrize("name", ["index", "folklore-on-trial", "api", CHAPTERS[1], CHAPTERS[-1], "search"])
+def test_the_one_style_sheet_has_every_rule_that_applies(visit, name):
+    page = visit(name, size=DESK)
+    static = HTML / "_static"
+    sheets = [file.relative_to(static).as_posix() for file in static.rglob("*.css") if file.name != "site.css"]
+    root = page.evaluate("document.documentElement.dataset.content_root")
+    page.locator("button.dropdown-toggle").first.click()
+    asked, missing = page.evaluate(MISSING, [sheets, f"{root}_static/"])
+    assert asked > 200 and missing == []
+
+
+def test_icons_are_drawn(visit):
+    """Every icon in sight has a glyph in the font that was cut for it."""
+    page = visit(CHAPTERS[0])
+    page.wait_for_load_state("networkidle")
+    fonts = page.evaluate(
+        "document.fonts.ready.then(all => [...all].filter(font => font.status === 'loaded').map(font => font.family))"
+    )
+    assert any("Font Awesome" in font for font in fonts)
+    widths = page.eval_on_selector_all(
+        "i[class*='fa-'], span[class*='fa-']",
+        "all => all.filter(icon => icon.offsetParent).map(icon => icon.offsetWidth)",
+    )
+    assert len(widths) > 5 and min(widths) > 5
+    from fontTools.ttLib import TTFont
+
+    glyphs = set().union(*(TTFont(file).getBestCmap() for file in (HTML / "_static" / "fonts").glob("fa-*.woff2")))
+    shown = page.eval_on_selector_all(
+        "i[class*='fa-'], span[class*='fa-']",
+        "all => all.map(icon => getComputedStyle(icon, '::before').content.replace(/[\"']/g, ''))",
+    )
+    assert {letter for text in shown if text != "none" for letter in map(ord, text)} <= glyphs
+
+
+def test_the_dark_comes_at_once(visit):
+    """Before any script file has run, as they wait until the page has been read."""
+    page = visit("index", dark=True)
+    page.route("**/*.js*", lambda route: route.abort())
+    page.reload()
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
