@@ -86,8 +86,8 @@ def bowl(curvatures=(1.0, 8.0), start=(4.0, 1.0), learning_rate=0.2, steps=40, m
     Raises
     ------
     ValueError
-        If there are more than two curvatures, or the numbers do not fit :class:`~lrlib.Quadratic` and
-        :func:`~lrlib.gradient_descent`.
+        If there are more than two curvatures, or the numbers do not fit :class:`~lrlib.objectives.Quadratic` and
+        :func:`~lrlib.descent.gradient_descent`.
 
     Examples
     --------

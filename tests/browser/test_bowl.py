@@ -67,8 +67,10 @@ def test_paths_losses_and_behaviour_are_those_of_lrlib(bowl):
         asked,
     )
     for (points, losses, does), (parameters, lost, did) in zip(found, expected, strict=True):
-        np.testing.assert_allclose(points, parameters, rtol=1e-12, atol=1e-12)
-        np.testing.assert_allclose(losses, lost, rtol=1e-12, atol=1e-24)
+        np.testing.assert_allclose(
+            np.array(points, dtype=float).reshape(parameters.shape), parameters, rtol=1e-12, atol=1e-12
+        )
+        np.testing.assert_allclose(np.array(losses, dtype=float), lost, rtol=1e-12, atol=1e-24)
         assert does == did
 
 
