@@ -30,6 +30,8 @@ ROOM = {
 }
 STYLE = """<style>
 lr-figure > img { max-width: 100%; height: auto; }
+/* The theme gives outputs in HTML a light ground in the dark. */
+html .bd-content div.cell_output div.text_html:has(> lr-figure) { padding: 0; background: none !important; }
 @media screen and (scripting: enabled) {
   lr-figure:not([data-live]) { display: block; max-width: 27.5rem; }
   lr-figure:not([data-live]) > img { display: none; }

@@ -11,7 +11,8 @@
   const style = `
 lr-figure { --ink: #222; --pale: #6b6b6b; --grid: #ddd; --ground: #fff; --small: #1d5faf; --right: #1f7a65;
   --large: #9a6800; --failed: #8c1c13; --exponential: #c2247f; --focus: #1d5faf; --map: #f4f6fa; display: block; max-width: 27.5rem;
-  margin: .5rem 0; color: var(--ink); font-size: .95rem; line-height: 1.45; }
+  margin: .5rem 0; color: var(--ink); font-size: .95rem; line-height: 1.45;
+  text-align: left; }
 html[data-theme="dark"] lr-figure, body[data-jp-theme-light="false"] lr-figure { --ink: #e8e8e8; --pale: #a6a6a6;
   --grid: #444; --ground: #121212; --small: #8ab8f5; --right: #5fd0b3; --large: #f0b43c; --failed: #ff8a80;
   --exponential: #f58cc8; --focus: #8ab8f5; --map: #1b212b; }

@@ -23,10 +23,10 @@ lr-figure .lr-output li { padding: 0 .35rem; white-space: normal; overflow-wrap:
 lr-figure .lr-program .lr-note { color: var(--pale); }
 lr-figure .lr-program [aria-current] { background: var(--ink); color: var(--ground); }
 lr-figure .lr-program [aria-current]::before { content: "▸"; position: absolute; left: .35rem; }
-lr-figure .lr-values { display: grid; grid-template-columns: repeat(5, auto); gap: 0 .5rem; margin: .25rem 0;
+lr-figure dl.lr-values { display: grid; grid-template-columns: repeat(5, auto); gap: 0 .5rem; margin: .25rem 0 !important;
   font-variant-numeric: tabular-nums; }
 lr-figure .lr-values div { display: flex; flex-direction: column; }
-lr-figure .lr-values dt, lr-figure .lr-values dd { margin: 0; padding: 0; font-size: .8rem; font-weight: 400; }
+lr-figure .lr-values dt, lr-figure .lr-values dd { margin: 0 !important; padding: 0; font-size: .8rem; font-weight: 400; }
 lr-figure .lr-values dd { font-size: .95rem; font-weight: 600; }`;
 
   const rate = (base, decay, globalStep) => base * decay ** globalStep;
