@@ -195,9 +195,10 @@
     const step = ui.button("Step", () => { stop(); forward(); });
     const again = ui.button("Start again", () => { stop(); seen = 0; drawRun(); });
 
-    ui.add(plot.box, curve.box, ui.state);
+    ui.add(plot.box, ui.state);
     ui.row(rate);
     ui.row(play, step, again);
+    ui.add(curve.box);
     ui.row(...curvatures);
     drawGround();
     change();

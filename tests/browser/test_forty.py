@@ -44,8 +44,8 @@ def figures(line):
 
 
 def test_the_lines_are_the_articles_to_the_digits_that_float64_shares_with_it(forty):
-    """The article computed in float32. 19 of its 40 lines come out to the letter; elsewhere a rate is off by one unit of
-    its last digit at most, a w by two, a loss by nine, on line 34."""
+    """The article computed in float32. 19 of its 40 lines come out to the letter; elsewhere a rate is off by one unit
+    of its last digit at most, a w by two, a loss by nine, on line 34."""
     page, _ = forty()
     lines = page.evaluate("LrFigure.maths.forty.run(0.1, 0.99).map(LrFigure.maths.forty.printed)")
     assert sum(ours == theirs for ours, theirs in zip(lines, ARTICLE, strict=True)) == 19
