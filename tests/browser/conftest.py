@@ -5,11 +5,12 @@ import http.server
 import json
 import sys
 import threading
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import sync_playwright
-from where import DESK, HTML, NONE, ROOT, found_browser
+from where import BELOW, DESK, HTML, NONE, ROOT, found_browser
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -32,6 +33,20 @@ def chromium():
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
+    """As GitHub shows a site: below the project's name too, and with its own page where there is none."""
+
+    def translate_path(self, path):
+        return super().translate_path(path.removeprefix(BELOW))
+
+    def send_error(self, code, *words):
+        lost = Path(self.directory) / "404.html"
+        if code != 404 or not lost.is_file():
+            return super().send_error(code, *words)
+        self.send_response(code)
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+        self.wfile.write(lost.read_bytes())
+
     def log_message(self, *_):
         pass
 

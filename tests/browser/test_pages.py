@@ -10,11 +10,10 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 import yaml
-from where import CHAPTERS, DESK, HTML, PAGES, PHONE, ROOT
+from where import BELOW, CHAPTERS, CONFIG, DESK, HTML, PAGES, PHONE, ROOT
 
 OTHERS = ["genindex", "py-modindex", "search", "404"]  # pages that no notebook and no text of ours is behind
-ALL = [*PAGES, *(page for page in OTHERS if (HTML / f"{page}.html").is_file())]
-CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf8"))
+ALL = [*PAGES, *OTHERS]
 REDIRECTS = CONFIG["sphinx"]["config"]["redirects"]
 STATEMENTS = yaml.safe_load((ROOT / "folklore-on-trial.yml").read_text(encoding="utf8"))
 ANOTHER_ARITHMETIC = [4, 7, 14, 15]  # as in tests/test_article.py
@@ -100,7 +99,7 @@ def test_links_and_anchors_within_the_site(seen, name, site):
         if not link.startswith(site):
             assert urlsplit(link).scheme in ("https", "mailto"), link
             continue
-        path, _, anchor = unquote(link.removeprefix(site).lstrip("/")).partition("#")
+        path, _, anchor = unquote(link.removeprefix(site).removeprefix(BELOW).lstrip("/")).partition("#")
         path = path.partition("?")[0] or "index.html"
         target = path.removesuffix(".html")
         if target in ALL:
@@ -117,6 +116,14 @@ def test_old_addresses_lead_on_with_their_anchor(visit, site, old):
     page = visit(f"{old}.html#exercises")
     page.wait_for_url(f"{site}/{REDIRECTS[old] if '/' in REDIRECTS[old] else f'chapters/{REDIRECTS[old]}'}#exercises")
     assert page.locator("#exercises").count() == 1 and page.messages == page.foreign == []
+
+
+def test_an_address_without_a_page_shows_the_way(visit, site):
+    page = visit("chapters/07-nowhere/at-all")
+    assert page.locator("h1:visible").inner_text().startswith("There is no such page")
+    assert len(page.messages) == 1 and "404" in page.messages[0], "of the page itself, and nothing that it loads"
+    page.locator("article a", has_text="first page").click()
+    page.wait_for_url(f"{site}{BELOW}/index.html")
 
 
 def test_the_next_page_is_the_next_of_the_contents(visit):
