@@ -12,6 +12,9 @@ import pytest
 from where import ROOT
 
 CHAPTER = "chapters/01-what-is-a-learning-rate.ipynb"
+NO_NEWS = (
+    "--LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate"  # it asks the network
+)
 
 
 @pytest.fixture
@@ -25,7 +28,7 @@ def lab(tmp_path):
     shutil.copy(ROOT / CHAPTER, clone / CHAPTER)
     own |= {f"JUPYTERLAB_{name}_DIR": str(tmp_path / name) for name in ("SETTINGS", "WORKSPACES")}
     command = [sys.executable, "-m", "jupyterlab", f"--config={ROOT / 'tools' / 'lab.py'}", f"--notebook-dir={clone}"]
-    command += ["--no-browser", "--allow-root", "--ServerApp.port=0", "--IdentityProvider.token=", "--LabApp.news_url="]
+    command += ["--no-browser", "--allow-root", "--ServerApp.port=0", "--IdentityProvider.token=", NO_NEWS]
     with open(tmp_path / "log", "w") as log:
         server = subprocess.Popen(
             command, env=os.environ | own | {"JUPYTER_PREFER_ENV_PATH": "1"}, stdout=log, stderr=log
