@@ -104,7 +104,7 @@ lr-figure .lr-told { flex: 1 1 3rem; }
       const low = log ? Math.min(highest / 20, ...rates.filter((each) => each > highest * 1e-6)) / 1.2 : 0;
       const ticks = log ? powers(low, top) : [0, top / 2, top];
       return ui.plot({
-        height: 210, left: 52, x: { min: 0, max: steps, label: "step", ticks: [0, steps / 2, steps].map(Math.round) },
+        height: 210, left: 52, right: 14, x: { min: 0, max: steps, label: "step", ticks: [0, steps / 2, steps].map(Math.round) },
         y: { min: low, max: top, log, label: "learning rate", ticks: Object.fromEntries(ticks.map((v) => [v, brief(v)])) },
         describe: `The rate over the steps of a run: ${entry.title}.${log ? "" : " The shaded area under it is its travel."}`,
       });
@@ -156,7 +156,7 @@ lr-figure .lr-told { flex: 1 1 3rem; }
     const keeping = ui.button("Keep as a pale line", keep);
     const language = ui.choice({ label: "Code for", options: { keras: "Keras", lrlib: "lrlib" }, change: () => show() });
     const length = ui.slider({
-      label: "steps of the run", min: steps / 10, max: steps * 5, value: steps, log: true, steps: 34, digits: 2, format: whole,
+      label: "run length", min: steps / 10, max: steps * 5, value: steps, log: true, steps: 34, digits: 2, format: whole,
       change: (v) => show((steps = Math.round(v))),
     });
     ui.row(chosen);

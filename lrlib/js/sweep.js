@@ -59,7 +59,7 @@ lr-figure .lr-seed { stroke-width: 1.3; stroke-opacity: .75; }
       const kept = rates.flatMap((_, i) => result(sweep, i).kept);
       const y = { min: Math.min(...kept) / 1.3, max: Math.max(...kept, sweep.constant ?? 0) * 2, log: true, label: data.measure };
       const x = { min: rates[0] / 1.3, max: rates.at(-1) * 1.3, log: true, label: "learning rate", ticks: powers(rates[0], rates.at(-1)) };
-      u = ui.plot({ width: 340, height: 240, left: 52, x, y: { ...y, ticks: powers(y.min, y.max) }, describe: `The U: ${data.measure} against the learning rate, a dot for each seed` });
+      u = ui.plot({ width: 340, height: 240, left: 52, right: 14, x, y: { ...y, ticks: powers(y.min, y.max) }, describe: `The U: ${data.measure} against the learning rate, a dot for each seed` });
       u.svg.classList.add("lr-u");
       const whole = rates.map((_, i) => i).filter((i) => !result(sweep, i).failed);
       u.ground.append(u.line(whole.map((i) => rates[i]), whole.map((i) => result(sweep, i).mean), { class: "lr-line lr-seed", style: "color: var(--pale)" }));
@@ -86,12 +86,12 @@ lr-figure .lr-seed { stroke-width: 1.3; stroke-opacity: .75; }
       const start = Math.max(sweep.curves[0][0][0], sweep.constant ?? 0);
       const y = { min: Math.min(...all) / 1.2, max: Math.min(Math.max(...all), 1e3 * start) * 1.2, log: true, label: "loss of the batches" };
       const plot = ui.plot({
-        width: 340, height: 240, left: 52, x: { min: 0, max: steps, label: "step", ticks: [0, steps / 2, steps] }, y: { ...y, ticks: powers(y.min, y.max) },
+        width: 340, height: 240, left: 52, right: 14, x: { min: 0, max: steps, label: "step", ticks: [0, steps / 2, steps] }, y: { ...y, ticks: powers(y.min, y.max) },
         describe: `Loss against step under the learning rate ${brief(sweep.rates[chosen])}, a line for each seed`,
       });
       if (sweep.constant) {
         plot.ground.append(plot.line([0, steps], [sweep.constant, sweep.constant], { class: "lr-line", style: "color: var(--pale); stroke-width: 1; stroke-dasharray: 4 4" }));
-        plot.svg.append(svg("text", { x: 326, y: plot.Y(sweep.constant) - 4, "text-anchor": "end", style: "font-size: 11px" }, "a constant guess"));
+        plot.svg.append(svg("text", { x: 322, y: plot.Y(sweep.constant) - 4, "text-anchor": "end", style: "font-size: 11px" }, "a constant guess"));
       }
       sweep.curves[chosen].forEach((losses, seed) => {
         const end = losses.indexOf(null);

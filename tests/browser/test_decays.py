@@ -149,7 +149,7 @@ def test_by_keyboard(workbench, size, dark):
     assert shown.inner_text().startswith("def schedule(step):")
     figure.get_by_label("logarithmic axis").press("Space")
     assert figure.locator(".lr-area").count() == 0
-    slider("steps of the run").press("Home")
+    slider("run length").press("Home")
     assert "the last step has 0.27" in state.inner_text()
     page.evaluate(AXE)
     found = page.evaluate("(rules) => axe.run('lr-figure[kind=decays]', { runOnly: rules })", RULES)
