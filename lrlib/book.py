@@ -1,4 +1,4 @@
-"""What only this book needs: verdicts on its 25 statements, the line on the applied rate, the count of claims."""
+"""What only this book needs: verdicts on its 25 statements, outcomes of predictions, the count of claims."""
 
 import numpy as np
 
@@ -106,6 +106,65 @@ def taught_is_applied(record, schedule=1.0) -> None:
         was, meant = applied[wrong][0], np.broadcast_to(taught, applied.shape)[wrong][0]
         raise AssertionError(f"at step {step} the rate {was:.9g} was applied, and {meant:.9g} was taught")
     print(next((line for line in lines if len(line) <= WIDTH), lines[-1]))
+
+
+def outcome(asked: dict, near: float = 0.1) -> None:
+    """Show what came out where a reader was asked to predict, and leave the record in the output.
+
+    The site makes a small form of it in the box *Predict* before the cell, and compares.
+
+    Parameters
+    ----------
+    asked : dict
+        What was asked, in a few words, and what came out. A number. For a choice a pair: the option that came out, and
+        a dictionary that has a sentence of explanation for each option. For a curve a dictionary of its points ``x``
+        and ``y``, its ``names`` (of both axes), the ends ``ylim`` of the vertical axis, beyond which points are drawn
+        at its edge, and ``log``, which holds the letters of the logarithmic axes.
+    near : float
+        A number that differs by this share of what came out, or less, is called near.
+
+    Raises
+    ------
+    ValueError
+        If nothing is asked, an outcome is not one of its options, or a curve cannot be drawn.
+
+    Examples
+    --------
+    >>> outcome({"who wins": ("both", {"one": "It did.", "none": "It did not."})})
+    Traceback (most recent call last):
+        ...
+    ValueError: asked 'who wins': 'both' is none of the options 'one', 'none'
+    """
+    if not asked:
+        raise ValueError(f"asked must hold a question, got {asked!r}")
+    if not near >= 0:
+        raise ValueError(f"near must not be negative, got {near!r}")
+    record = [{"label": label, **_answer(label, value)} for label, value in asked.items()]
+    came = [f"{ask['label']}: {ask['shown']}" for ask in record if "shown" in ask] or ["see the figure"]
+    text = "What came out: " + "; ".join(came)
+    _display(text, text, {"lrlib_outcome": {"near": near, "asked": record}})
+
+
+def _answer(label, value):
+    if isinstance(value, tuple):
+        right, reasons = value
+        if right not in reasons:
+            raise ValueError(f"asked {label!r}: {right!r} is none of the options {', '.join(map(repr, reasons))}")
+        return {"kind": "choice", "right": right, "options": [list(each) for each in reasons.items()], "shown": right}
+    if not isinstance(value, dict):
+        if not np.isfinite(value):
+            raise ValueError(f"asked {label!r}: a number must be finite, got {value!r}")
+        return {"kind": "number", "value": float(value), "shown": f"{value:.6g}"}
+    x, y = (np.asarray(value[axis], dtype=float) for axis in "xy")
+    low, high = value["ylim"]
+    log = value.get("log", "")
+    if x.shape != y.shape or x.ndim != 1 or not (np.diff(x) > 0).all() or len(x) < 3:
+        raise ValueError(f"asked {label!r}: a curve has a y for each of three or more rising x, got {x} and {y}")
+    if not low < high or ("y" in log and not low > 0) or ("x" in log and not x[0] > 0):
+        raise ValueError(f"asked {label!r}: its axes must rise, from above 0 if logarithmic, got {value['ylim']!r}")
+    y = np.clip(np.nan_to_num(y, nan=high), low, high)
+    x, y = ([float(f"{number:.4g}") for number in numbers] for numbers in (x, y))
+    return {"kind": "curve", "x": x, "y": y, "names": list(value["names"]), "ylim": [low, high], "log": log}
 
 
 def ledger() -> None:

@@ -7,7 +7,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
 from lrlib import ExponentialDecay, Quadratic, StepDecay, gradient_descent
-from lrlib.book import KINDS, ledger, taught_is_applied, verdict
+from lrlib.book import KINDS, ledger, outcome, taught_is_applied, verdict
 from lrlib.claims import claim, claims_made
 from refusal import refused
 
@@ -160,6 +160,66 @@ def test_a_sweep(factors, schedule, capsys):
     assert set(capsys.readouterr().out.splitlines()) == {"applied = taught: 4 runs, 4 updates each"}
     runs.applied[1, 1, 2] *= 1.0001
     refused(lambda: taught_is_applied(runs, schedule), AssertionError, "at step 2 the rate")
+
+
+# What came out where a reader was asked to predict
+
+
+def test_an_outcome_shows_a_line_and_leaves_a_record(shell):
+    curve = {"x": [1, 10, 100], "y": [0.5, np.inf, 0.01], "names": ("rate", "loss"), "ylim": (0.1, 1), "log": "xy"}
+    with capture_output() as captured:
+        outcome({"w": np.float64(-0.25), "who": ("b", {"a": "No.", "b": "Yes."}), "loss": curve}, near=0.2)
+    (output,) = captured.outputs
+    assert output.data["text/plain"] == output.data["text/markdown"] == "What came out: w: -0.25; who: b"
+    options = [["a", "No."], ["b", "Yes."]]
+    assert output.metadata["lrlib_outcome"] == {
+        "near": 0.2,
+        "asked": [
+            {"label": "w", "kind": "number", "value": -0.25, "shown": "-0.25"},
+            {"label": "who", "kind": "choice", "right": "b", "options": options, "shown": "b"},
+            {
+                "label": "loss",
+                "kind": "curve",
+                "x": [1, 10, 100],
+                "y": [0.5, 1, 0.1],
+                "names": ["rate", "loss"],
+                "ylim": [0.1, 1],
+                "log": "xy",
+            },
+        ],
+    }
+
+
+def test_a_curve_alone_is_seen_in_the_figure(shell):
+    with capture_output() as captured:
+        outcome({"loss": {"x": range(3), "y": range(3), "names": ("step", "loss"), "ylim": (0, 2)}})
+    assert captured.outputs[0].data["text/plain"] == "What came out: see the figure"
+
+
+CURVE = {"x": [1, 2, 3], "y": [1, 2, 3], "names": ("x", "y"), "ylim": (1, 3)}
+
+
+@pytest.mark.parametrize(
+    ("asked", "fragments"),
+    [
+        ({}, ["asked must hold a question, got {}"]),
+        ({"w": np.nan}, ["asked 'w': a number must be finite, got nan"]),
+        ({"who": ("c", {"a": "No."})}, ["asked 'who': 'c' is none of the options 'a'"]),
+        ({"loss": CURVE | {"y": [1, 2]}}, ["asked 'loss': a curve has a y for each of three or more rising x"]),
+        ({"loss": CURVE | {"x": [1, 1, 2]}}, ["rising x", "[1. 1. 2.]"]),
+        ({"loss": CURVE | {"x": [1, 2], "y": [1, 2]}}, ["three or more"]),
+        ({"loss": CURVE | {"ylim": (3, 1)}}, ["asked 'loss': its axes must rise", "got (3, 1)"]),
+        ({"loss": CURVE | {"ylim": (0, 3), "log": "y"}}, ["above 0 if logarithmic", "got (0, 3)"]),
+        ({"loss": CURVE | {"x": [0, 1, 2], "log": "x"}}, ["above 0 if logarithmic"]),
+    ],
+)
+def test_what_is_no_outcome(asked, fragments):
+    refused(lambda: outcome(asked), ValueError, *fragments)
+
+
+@pytest.mark.parametrize("near", [-0.1, np.nan])
+def test_near_is_a_share(near):
+    refused(lambda: outcome({"w": 1}, near=near), ValueError, f"near must not be negative, got {near!r}")
 
 
 # The count of the claims

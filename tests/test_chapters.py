@@ -25,6 +25,7 @@ LABELS = {
     "What is imported",
     "What is set up",
 }
+IN_WORDS = {"half the rate: ×", "4 × the batch: ×", "wrong labels: ×"}  # a half, a quarter, double
 FIGURE = 440  # pixels: as wide as the text on a phone, with its margins
 PRINTED = 44  # characters: what fits there in the type of an output
 TO_THE_LETTER = {"graph-mode-lines"}  # the article's printout, which a phone breaks
@@ -320,8 +321,37 @@ def test_a_prediction_is_answered_by_something_that_is_seen(cells):
     """After the question and before the next there is an output."""
     asked = [i for i, cell in enumerate(cells) if is_prediction(cell)]
     for start, end in zip(asked, asked[1:] + [len(cells)], strict=True):
-        after = [cell for cell in code(cells[start:end]) if "hide-cell" not in tags(cell)]
+        after = [cell for cell in code(cells[start:end]) if not tags(cell) & {"hide-cell", "remove-cell"}]
         assert any(cell.outputs for cell in after), cells[start].id
+
+
+def outcomes(cells):
+    about = [output.get("metadata", {}) for cell in code(cells) for output in cell.outputs]
+    return [metadata["lrlib_outcome"] for metadata in about if "lrlib_outcome" in metadata]
+
+
+@each_chapter
+def test_every_prediction_has_one_outcome(cells):
+    """Between the question and the next a cell records what came out; the site puts it into the box."""
+    asked = [i for i, cell in enumerate(cells) if is_prediction(cell)]
+    assert outcomes(cells[: asked[0]]) == []
+    for start, end in zip(asked, asked[1:] + [len(cells)], strict=True):
+        assert len(outcomes(cells[start:end])) == 1, cells[start].id
+
+
+@each_chapter
+def test_an_outcome_says_what_the_chapter_says(cells):
+    """Its numbers stand in what is printed or told before the next prediction but one."""
+    asked = [i for i, cell in enumerate(cells) if is_prediction(cell)]
+    for start, end in zip(asked, [*asked[2:], len(cells), len(cells)], strict=True):
+        after = [cell for cell in cells[start + 1 : end] if not cell.id.startswith("outcome-")]
+        text = "\n".join(cell.source for cell in markdown(after))
+        text += "\n".join(line for cell in code(after) for line in printed(cell))
+        text += "\n".join(table for cell in code(after) for table in rich(cell, "text/markdown"))
+        found = [float(number.replace("−", "-")) for number in re.findall(r"[-−]?\d+(?:\.\d+)?(?:e-?\d+)?", text)]
+        for ask in outcomes(cells[start:])[0]["asked"]:
+            if ask["kind"] == "number" and ask["label"] not in IN_WORDS:
+                assert ask["value"] in found, f"{cells[start].id}: {ask['label']}: {ask['value']}"
 
 
 @each_chapter

@@ -1,0 +1,167 @@
+"""Every prediction is entered and compared, every option of every question is pressed, by hand as a reader would."""
+
+import re
+
+import nbformat
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from where import CHAPTERS, PHONE, ROOT
+
+PARTS = {"include": [["div.admonition.predict"], ["ul.options"], ["div.reason"]]}
+EVERYTHING = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"], "preload": False}
+
+each_chapter = pytest.mark.parametrize("name", CHAPTERS)
+
+
+def records(name):
+    """What the notebook has left for each box."""
+    cells = nbformat.read(ROOT / f"{name}.ipynb", as_version=4).cells
+    outputs = [output for cell in cells for output in cell.get("outputs", [])]
+    return [o.metadata["lrlib_outcome"] for o in outputs if "lrlib_outcome" in o.get("metadata", {})]
+
+
+def compare(box):
+    """Press the button by keyboard; what is said then."""
+    box.get_by_role("button", name="Compare").press("Enter")
+    return box.get_by_role("status").inner_text()
+
+
+def capital(words):
+    return re.sub("^[a-z](?=[a-z])", lambda letter: letter[0].upper(), words)
+
+
+def enter_a_number(box, ask, near):
+    field = box.get_by_label(capital(ask["label"]), exact=True)
+    beyond = ask["value"] + 2 * near * abs(ask["value"]) + 1
+    for said, judged in ((f"{beyond:.6g}", "Too high."), (f"{2 * ask['value'] - beyond:.6g}", "Too low.")):
+        field.fill(said)
+        assert f"{capital(ask['label'])}: you said {said}; it is {ask['shown']}. {judged}" in compare(box)
+    field.fill(ask["shown"].replace("-", "−"))
+    assert f"you said {ask['shown']}, and so it is. Right." in compare(box)
+
+
+def choose(box, ask):
+    group = box.get_by_role("radiogroup", name=capital(ask["label"]), exact=True)
+    assert group.get_by_role("radio").count() == len(ask["options"])
+    group.get_by_role("radio").first.focus()
+    for option, reason in ask["options"]:
+        group.get_by_role("radio", name=option, exact=True).press("Space")
+        verdict = f"you said “{option}”; it is “{ask['right']}”."
+        if option == ask["right"]:
+            verdict = f"you said “{option}”, and so it is."
+        assert f"{capital(ask['label'])}: {verdict} {reason}" in compare(box)
+        group.get_by_role("radio", name=option, exact=True).press("ArrowRight")
+
+
+def draw(page, box, ask):
+    """By keyboard a line along the upper edge, then by mouse one along the measured points."""
+    svg = box.get_by_role("group", name=f"Draw: {ask['label']}", exact=True)
+    points = svg.get_by_role("slider")
+    assert points.count() == min(11, len(ask["x"]))
+    assert svg.locator('[tabindex="0"]').count() == 1
+    svg.locator('[tabindex="0"]').focus()
+    for _ in range(points.count()):
+        page.keyboard.press("End")
+        page.keyboard.press("ArrowRight")
+    assert {point.get_attribute("aria-valuenow") for point in points.all()} == {"100"}
+    said = compare(box)
+    assert "Too high above all" in said and "what came out" in svg.locator("..").inner_text()
+    worst = re.search(r"and (\S+) came out", said)[1]
+    assert any(float(f"{y:.2g}") == float(worst) for y in ask["y"])
+
+    places = [int(i * (len(ask["x"]) - 1) / (points.count() - 1) + 0.5) for i in range(points.count())]
+    svg.scroll_into_view_if_needed()
+    line = svg.locator(".measured").evaluate(  # where the measured points stand in the window
+        """(path, places) => places.map((i) => {
+          const [x, y] = path.getAttribute("d").slice(1).split("L")[i].split(" ").map(Number);
+          const at = new DOMPoint(x, y).matrixTransform(path.getScreenCTM());
+          return [at.x, at.y];
+        })""",
+        places,
+    )
+    page.mouse.move(*line[0])
+    page.mouse.down()
+    for at in line[1:]:
+        page.mouse.move(*at)
+    page.mouse.up()
+    assert re.search(r"off by [01] % of the axis on average\. Right\.", compare(box))
+
+
+def press_every_option(page):
+    """(how many questions, how many options) there are; each tells its own reason."""
+    questions = page.locator("ul.options").all()
+    options = 0
+    for question in questions:
+        reason = question.locator("xpath=following-sibling::*[1]")
+        answer = question.locator("xpath=following-sibling::details[1]")
+        assert reason.get_attribute("role") == "status" and reason.inner_text() == ""
+        told = []
+        for button in question.get_by_role("button").all():
+            letter = re.match(r"\((\w)\)", button.inner_text())[1]
+            button.press("Enter" if letter == "a" else "Space")
+            assert question.locator('[aria-pressed="true"]').count() == 1
+            assert button.get_attribute("aria-pressed") == "true"
+            told.append(reason.inner_text())
+            item = answer.locator("li").filter(has=page.locator("strong", has_text=f"({letter})"))
+            right = "is right:" in item.text_content()
+            assert told[-1].startswith("Right. " if right else "Not this one. ") and f"({letter})" in told[-1]
+        assert len(set(told)) == len(told) >= 3 and sum(words.startswith("Right") for words in told) == 1
+        options += len(told)
+    return len(questions), options
+
+
+def broken(page):
+    found = Axe().run(page, context=PARTS, options=EVERYTHING).response["violations"]
+    return [(rule["id"], node["html"][:120]) for rule in found for node in rule["nodes"]]
+
+
+@each_chapter
+def test_every_prediction_and_every_question(visit, name):
+    page = visit(name, size=PHONE)
+    boxes, expected = page.locator("div.admonition.predict"), records(name)
+    assert boxes.count() == len(expected) > 0
+    assert broken(page) == []
+    asked = []
+    note = lambda request: asked.append(request.url)  # noqa: E731
+    page.on("request", note)
+    for box, record in zip(boxes.all(), expected, strict=True):
+        assert compare(box) == "Enter a prediction first, or read on."
+        for ask in record["asked"]:
+            if ask["kind"] == "number":
+                enter_a_number(box, ask, record["near"])
+            elif ask["kind"] == "choice":
+                choose(box, ask)
+            else:
+                draw(page, box, ask)
+    questions, options = press_every_option(page)
+    assert questions == page.locator("details.answer").count() >= 3 and options >= 9
+    page.remove_listener("request", note)
+    assert broken(page) == []
+    page.evaluate("document.documentElement.dataset.theme = 'dark'")
+    assert broken(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    assert asked == [] and page.foreign == [] and page.messages == []
+    assert page.evaluate("localStorage.length + sessionStorage.length + document.cookie.length") <= 2  # the theme's
+
+
+def test_what_is_no_number_is_told(visit):
+    page = visit(CHAPTERS[0])
+    box = page.locator("div.admonition.predict").first
+    field = box.get_by_role("textbox").first
+    for said, value in (("1,5", "1.5"), ("3/2", "3/2"), (" 1.5e0 ", "1.5e0")):
+        field.fill(said)
+        assert f"you said {said.strip()}; it is 3. Too low." in compare(box), value
+    field.fill("three")
+    assert "“three” is no number." in compare(box)
+    assert field.get_attribute("aria-invalid") is not None and field.evaluate("it => it === document.activeElement")
+
+
+@each_chapter
+def test_without_a_script_there_is_the_text(visit, name):
+    page = visit(name, java_script_enabled=False)
+    boxes = page.locator("div.admonition.predict")
+    assert boxes.count() == len(records(name)) and boxes.locator("form").count() == 0
+    assert all(len(box.inner_text()) > 40 and "{" not in box.inner_text() for box in boxes.all())
+    assert page.locator("details.answer").count() >= 3 and page.locator("ul.options").count() == 0
+    page.locator("details.answer summary").first.click()
+    assert page.locator("details.answer li").first.is_visible()
