@@ -15,10 +15,11 @@
     button.addEventListener("click", () => setTimeout(() => button.focus({ preventScroll: true })));
   }
 
-  /* What scrolls sideways is reached by keyboard; what does not is no stop on the way. */
+  /* What scrolls is reached by keyboard; what does not is no stop on the way. */
   const reach = () => {
-    for (const box of document.querySelectorAll("article :is(pre, div.math, .pst-scrollable-table-container, .output)")) {
-      if (box.scrollWidth > box.clientWidth + 1) box.tabIndex = 0;
+    for (const box of document.querySelectorAll("article :is(pre, div.math, .pst-scrollable-table-container, .cell_output, .output)")) {
+      const tall = box.scrollHeight > box.clientHeight + 1 && /auto|scroll/.test(getComputedStyle(box).overflowY);
+      if (tall || box.scrollWidth > box.clientWidth + 1) box.tabIndex = 0;
       else if (box.clientWidth) box.removeAttribute("tabindex");
     }
   };
