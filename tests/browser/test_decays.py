@@ -151,6 +151,9 @@ def test_by_keyboard(workbench, size, dark):
     assert figure.locator(".lr-area").count() == 0
     slider("run length").press("Home")
     assert "the last step has 0.27" in state.inner_text()
+    figure.evaluate(
+        "(node) => node.querySelector('select').scrollIntoView({ block: 'center' })"
+    )  # not under the header
     page.evaluate(AXE)
     found = page.evaluate("(rules) => axe.run('lr-figure[kind=decays]', { runOnly: rules, preload: false })", RULES)
     assert [(one["id"], one["nodes"][0]["html"]) for one in found["violations"]] == []
@@ -166,6 +169,7 @@ def test_by_keyboard(workbench, size, dark):
 
 def test_by_hand_and_copied(workbench):
     page, figure = workbench(size=PHONE, has_touch=True)
+    figure.evaluate("(node) => node.querySelector('select').scrollIntoView({ block: 'center' })")
     page.evaluate(AXE)
     found = page.evaluate("(rules) => axe.run('lr-figure[kind=decays]', { runOnly: rules, preload: false })", RULES)
     assert [(one["id"], one["nodes"][0]["html"]) for one in found["violations"]] == []
