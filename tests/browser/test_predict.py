@@ -122,7 +122,8 @@ def test_every_prediction_and_every_question(visit, name):
     assert boxes.count() == len(expected) > 0
     assert broken(page) == []
     asked = []
-    note = lambda request: asked.append(request.url)  # noqa: E731
+    # The page's own pictures are loaded where a reader comes by.
+    note = lambda request: "/_images/" in request.url or asked.append(request.url)  # noqa: E731
     page.on("request", note)
     for box, record in zip(boxes.all(), expected, strict=True):
         assert compare(box) == "Enter a prediction first, or read on."
