@@ -37,7 +37,7 @@ lr-figure > img { max-width: 100%; height: auto; }
 html .bd-content div.cell_output div.text_html:has(> lr-figure) { padding: 0; background: none !important; }
 @media screen and (scripting: enabled) {
   lr-figure:not([data-live]) { display: block; max-width: 27.5rem; }
-  lr-figure:not([data-live]) > img { display: none; }
+  lr-figure:not([data-live]) > img { display: none !important; } /* fetched where no script runs */
   ROOM
 }
 </style>

@@ -19,7 +19,7 @@ def outcomes(env):
     """The outcomes of every chapter, in their order."""
     found = defaultdict(list)
     for page, record in records(env, "lrlib_outcome"):
-        found[page].append(record)
+        found[page].append(json.loads(record))
     return found
 
 

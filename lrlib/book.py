@@ -1,5 +1,7 @@
 """What only this book needs: verdicts on its 25 statements, outcomes of predictions, the count of claims."""
 
+import json
+
 import numpy as np
 
 from lrlib.claims import WIDTH, claims_made
@@ -142,7 +144,9 @@ def outcome(asked: dict, near: float = 0.1) -> None:
     record = [{"label": label, **_answer(label, value)} for label, value in asked.items()]
     came = [f"{ask['label']}: {ask['shown']}" for ask in record if "shown" in ask] or ["see the figure"]
     text = "What came out: " + "; ".join(came)
-    _display(text, text, {"lrlib_outcome": {"near": near, "asked": record}})
+    # as text: an editor that saves 1.0 as 1 leaves it alone
+    left = json.dumps({"near": near, "asked": record}, sort_keys=True)
+    _display(text, text, {"lrlib_outcome": left})
 
 
 def _answer(label, value):

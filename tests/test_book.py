@@ -1,5 +1,7 @@
 """The book's own: verdicts leave a record, the line on the applied rate is an assertion, claims are counted."""
 
+import json
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -172,7 +174,7 @@ def test_an_outcome_shows_a_line_and_leaves_a_record(shell):
     (output,) = captured.outputs
     assert output.data["text/plain"] == output.data["text/markdown"] == "What came out: w: -0.25; who: b"
     options = [["a", "No."], ["b", "Yes."]]
-    assert output.metadata["lrlib_outcome"] == {
+    assert json.loads(output.metadata["lrlib_outcome"]) == {
         "near": 0.2,
         "asked": [
             {"label": "w", "kind": "number", "value": -0.25, "shown": "-0.25"},

@@ -3,6 +3,7 @@
 import ast
 import base64
 import difflib
+import json
 import re
 import struct
 import textwrap
@@ -326,7 +327,7 @@ def test_a_prediction_is_answered_by_something_that_is_seen(cells):
 
 def outcomes(cells):
     about = [output.get("metadata", {}) for cell in code(cells) for output in cell.outputs]
-    return [metadata["lrlib_outcome"] for metadata in about if "lrlib_outcome" in metadata]
+    return [json.loads(metadata["lrlib_outcome"]) for metadata in about if "lrlib_outcome" in metadata]
 
 
 @each_chapter

@@ -1,5 +1,6 @@
 """Every prediction is entered and compared, every option of every question is pressed, by hand as a reader would."""
 
+import json
 import re
 
 import nbformat
@@ -17,7 +18,7 @@ def records(name):
     """What the notebook has left for each box."""
     cells = nbformat.read(ROOT / f"{name}.ipynb", as_version=4).cells
     outputs = [output for cell in cells for output in cell.get("outputs", [])]
-    return [o.metadata["lrlib_outcome"] for o in outputs if "lrlib_outcome" in o.get("metadata", {})]
+    return [json.loads(o.metadata["lrlib_outcome"]) for o in outputs if "lrlib_outcome" in o.get("metadata", {})]
 
 
 def compare(box):
