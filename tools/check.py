@@ -17,6 +17,7 @@ OF_THE_BUILD = [
     "tests/test_build.py",
     "tests/test_site.py",
     "tests/test_meta.py",
+    "tests/test_landing.py",
     "tests/test_wheel.py",
     "tests/browser",
 ]
@@ -48,7 +49,7 @@ def everything():
     step("unit tests and examples in docstrings", *UNIT)
     step("the wheel in an empty environment", "pytest", "tests/test_wheel.py")
     step("the book", "tools/book.py")
-    step("the built site", "pytest", "tests/test_site.py", "tests/test_meta.py")
+    step("the built site", "pytest", "tests/test_site.py", "tests/test_meta.py", "tests/test_landing.py")
     step("the site in a browser", *BROWSER)
     step("what must fail the build", "pytest", "tests/test_build.py")
     step("chapters print what they printed", *CHAPTERS)
