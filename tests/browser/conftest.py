@@ -115,3 +115,16 @@ def visit(new_page):
     yield visit
     for page in pages:
         page.context.close()
+
+
+@pytest.fixture
+def live(visit):
+    """``live("chapters/05-decay", "decays", size=PHONE)``: a page, and its one live figure of this kind."""
+
+    def live(name, kind, **options):
+        page = visit(name, **options)
+        figure = page.locator(f'lr-figure[kind="{kind}"][data-live]')
+        figure.scroll_into_view_if_needed()
+        return page, figure
+
+    return live

@@ -1,17 +1,9 @@
 """What axe-core finds wrong: nothing, on any page, wide or narrow, in both themes."""
 
-from pathlib import Path
-
-import axe_playwright_python
 import pytest
+from axe import RULES, violations
 from where import DESK, EVERY, PHONE
 
-AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf8")
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-RUN = """async (rules) => {
-  const { violations } = await axe.run({ runOnly: rules, resultTypes: ["violations"] });
-  return violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.target.join(" ")).join(", ")}`);
-}"""
 OPEN = "document.querySelectorAll('article details').forEach((fold) => (fold.open = true))"
 # Thousands of coloured words and of boxes in formulas are alike, and axe would measure each: one of a kind stays.
 THIN = """() => {
@@ -31,7 +23,6 @@ def test_axe_finds_nothing(visit, name):
     """The theme changes colours alone, so in the dark only contrasts are asked for again."""
     page = visit(name, size=PHONE)
     page.add_style_tag(content=STILL)
-    page.evaluate(AXE)
     page.evaluate(OPEN)
     page.evaluate(THIN)
     found = {}
@@ -40,12 +31,11 @@ def test_axe_finds_nothing(visit, name):
         page.wait_for_timeout(250)  # scrolling regions get their stop for the keyboard when the window is at rest
         for theme, rules in {"light": RULES, "dark": ["color-contrast"]}.items():
             page.evaluate("(theme) => (document.documentElement.dataset.theme = theme)", theme)
-            found[size["width"], theme] = page.evaluate(RUN, rules)
+            found[size["width"], theme] = violations(page, rules=rules)
     assert found == {key: [] for key in found}
 
 
 def test_axe_would_find_something(visit):
     page = visit("zh")
-    page.evaluate(AXE)
     page.evaluate("document.querySelector('article').append(document.createElement('img'))")
-    assert any(line.startswith("image-alt") for line in page.evaluate(RUN, RULES))
+    assert any(line.startswith("image-alt") for line in violations(page))

@@ -26,14 +26,8 @@ def what_an_axis_does(curvature, rate):
 
 
 @pytest.fixture
-def bowl(visit):
-    def bowl(page, **options):
-        page = visit(page, **options)
-        figure = page.locator('lr-figure[kind="bowl"][data-live]').first
-        figure.scroll_into_view_if_needed()
-        return page, figure
-
-    return bowl
+def bowl(live):
+    return lambda name, **options: live(name, "bowl", **options)
 
 
 def said(figure):

@@ -3,11 +3,10 @@
 import itertools
 import json
 import random
-from pathlib import Path
 
-import axe_playwright_python
 import numpy as np
 import pytest
+from axe import violations
 from where import DESK, PHONE
 
 from lrlib import Constant, ExponentialDecay, InverseTimeDecay, PiecewiseConstantDecay, StepDecay
@@ -15,21 +14,13 @@ from lrlib.quiet import keras
 from lrlib.schedules import as_schedule
 
 CHAPTER = "chapters/05-decay"
-AXE = next(Path(axe_playwright_python.__file__).parent.rglob("axe.min.js")).read_text(encoding="utf8")
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 STEPS = 600
 RUN = f"(asked) => asked.map((one) => LrFigure.maths.decays.run(one, {STEPS}))"
 
 
 @pytest.fixture
-def workbench(visit):
-    def workbench(**options):
-        page = visit(CHAPTER, **options)
-        figure = page.locator('lr-figure[kind="decays"][data-live]')
-        figure.scroll_into_view_if_needed()
-        return page, figure
-
-    return workbench
+def workbench(live):
+    return lambda **options: live(CHAPTER, "decays", **options)
 
 
 def line(initial_learning_rate, decay_steps, end_learning_rate):
@@ -154,9 +145,7 @@ def test_by_keyboard(workbench, size, dark):
     figure.evaluate(
         "(node) => node.querySelector('select').scrollIntoView({ block: 'center' })"
     )  # not under the header
-    page.evaluate(AXE)
-    found = page.evaluate("(rules) => axe.run('lr-figure[kind=decays]', { runOnly: rules, preload: false })", RULES)
-    assert [(one["id"], one["nodes"][0]["html"]) for one in found["violations"]] == []
+    assert violations(page, "lr-figure[kind=decays]", preload=False) == []
     figure.get_by_role("button", name="Let the pale line go").press("Enter")
     assert figure.locator(".lr-kept").count() == 0
     page.wait_for_function(
@@ -170,9 +159,7 @@ def test_by_keyboard(workbench, size, dark):
 def test_by_hand_and_copied(workbench):
     page, figure = workbench(size=PHONE, has_touch=True)
     figure.evaluate("(node) => node.querySelector('select').scrollIntoView({ block: 'center' })")
-    page.evaluate(AXE)
-    found = page.evaluate("(rules) => axe.run('lr-figure[kind=decays]', { runOnly: rules, preload: false })", RULES)
-    assert [(one["id"], one["nodes"][0]["html"]) for one in found["violations"]] == []
+    assert violations(page, "lr-figure[kind=decays]", preload=False) == []
     for target in figure.locator("button, input, select").all():
         box = target.bounding_box()
         assert min(box["width"], box["height"]) >= 24

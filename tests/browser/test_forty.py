@@ -11,14 +11,8 @@ ARTICLE = (ROOT / "tests" / "data" / "article-printout.txt").read_text(encoding=
 
 
 @pytest.fixture
-def forty(visit):
-    def forty(**options):
-        page = visit(CHAPTER, **options)
-        figure = page.locator('lr-figure[kind="forty"][data-live]')
-        figure.scroll_into_view_if_needed()
-        return page, figure
-
-    return forty
+def forty(live):
+    return lambda **options: live(CHAPTER, "forty", **options)
 
 
 def test_the_runs_are_those_of_lrlib(forty):

@@ -2,24 +2,19 @@
 
 import json
 import re
-from pathlib import Path
 
-import axe_playwright_python
 import numpy as np
 import pytest
+from axe import violations
 from where import DESK, HTML, PHONE
 
 NETWORK, THREE = "chapters/02-too-small-too-large", "chapters/04-setting-it"
-AXE = next(Path(axe_playwright_python.__file__).parent.rglob("axe.min.js")).read_text(encoding="utf8")
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
 @pytest.fixture
-def explorer(visit):
+def explorer(live):
     def explorer(name, **options):
-        page = visit(name, **options)
-        figure = page.locator('lr-figure[kind="sweep"][data-live]')
-        figure.scroll_into_view_if_needed()
+        page, figure = live(name, "sweep", **options)
         return page, figure, json.loads(figure.locator('script[type="application/json"]').text_content())
 
     return explorer
@@ -75,7 +70,6 @@ def test_along_the_rates_by_keyboard_and_by_hand(explorer, size, dark):
     u, curves = figure.locator("svg").first, figure.locator("svg").last
     assert state.inner_text().startswith("lr 1, right: 8 of 8 runs arrive")
     assert curves.locator("g .lr-seed").count() == 8
-    page.evaluate(AXE)
     ways = {"Home": 0, "ArrowRight": 1, "End": len(sweep["rates"]) - 1}
     for key, at in ways.items():
         slider.press(key)
@@ -85,8 +79,7 @@ def test_along_the_rates_by_keyboard_and_by_hand(explorer, size, dark):
         assert f"the learning rate {rate:g}," in curves.get_attribute("aria-label")
         if key == "ArrowRight":
             continue  # a state like the one before
-        found = page.evaluate("(rules) => axe.run('lr-figure[kind=sweep]', { runOnly: rules, preload: false })", RULES)
-        assert [(one["id"], one["nodes"][0]["html"]) for one in found["violations"]] == []
+        assert violations(page, "lr-figure[kind=sweep]", preload=False) == []
     assert state.inner_text() == "lr 100: 8 of 8 runs failed"
     failed = sum(
         bool(places) and kind != "too small" for places, kind in zip(sweep["failed"], sweep["kinds"], strict=True)
