@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from docutils import nodes
 from matplotlib.figure import Figure
 from PIL import Image
+from site_repairs import rewrite
 
 from lrlib.plot import COLOUR
 
@@ -138,13 +139,7 @@ def finish(app, exception):
     if exception or app.builder.name != "html":
         return
     out, base = Path(app.outdir), app.config.html_baseurl
-    for file in sorted(out.rglob("*.html")):
-        name = file.relative_to(out).with_suffix("").as_posix()
-        if not name.startswith("_static/"):
-            old = file.read_text(encoding="utf8")
-            new = languages(old, name)
-            if new != old:
-                file.write_text(new, encoding="utf8")
+    rewrite(out, lambda text, name: text if name.startswith("_static/") else languages(text, name))
     pages = sorted(app.env.found_docs)
     places = [base if page == app.config.root_doc else f"{base}{page}.html" for page in pages]
     rows = "\n".join(f"  <url><loc>{place}</loc></url>" for place in places)

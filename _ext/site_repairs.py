@@ -25,15 +25,24 @@ REPAIRS = [
 ]
 
 
-def repair(app, exception):
-    if exception or app.builder.format != "html":
-        return
-    for page in Path(app.outdir).rglob("*.html"):
-        old = new = page.read_text(encoding="utf8")
-        for pattern, replacement in REPAIRS:
-            new = re.sub(pattern, replacement, new)
+def rewrite(out, change):
+    """Change every HTML file below a folder: ``change(text, name)``, the name without its ending."""
+    for file in sorted(out.rglob("*.html")):
+        old = file.read_text(encoding="utf8")
+        new = change(old, file.relative_to(out).with_suffix("").as_posix())
         if new != old:
-            page.write_text(new, encoding="utf8")
+            file.write_text(new, encoding="utf8")
+
+
+def repaired(text, _):
+    for pattern, replacement in REPAIRS:
+        text = re.sub(pattern, replacement, text)
+    return text
+
+
+def repair(app, exception):
+    if not exception and app.builder.format == "html":
+        rewrite(Path(app.outdir), repaired)
 
 
 def setup(app):
