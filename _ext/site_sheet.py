@@ -15,6 +15,7 @@ from fontTools import subset
 
 SHEET = re.compile(r'[ \t]*<link [^>]*href="((?:\.\./)*)_static/([^"?]+\.css)(?:\?[^"]*)?"[^>]*>\n?')
 SITE = "site.css"
+HELD = re.compile(r'<link [^>]*data-held="([^"]*)"')
 NAMES = re.compile(r'\b(?:class|id)\s*=\s*"([^"]*)"')
 WORD = re.compile(r"[\w-]+")
 NESTED = ("media", "supports", "layer", "container")
@@ -138,11 +139,17 @@ def light_fonts(sheet, static, icons, letters):
     return faces.sub(face, sheet)
 
 
+def sheets(page):
+    """The style sheets that a page was written with; one that an earlier build has linked to ours remembers them."""
+    held = HELD.search(page)
+    return held[1].split() if held else [sheet for _, sheet in SHEET.findall(page)]
+
+
 def one_sheet(pages, scripts, static):
     """Write the style sheet; return the pages that load it instead of the others."""
-    found = dict.fromkeys(sheet for page in pages for _, sheet in SHEET.findall(page) if sheet != SITE)
+    found = dict.fromkeys(sheet for page in pages for sheet in sheets(page))
     site = static / SITE
-    if found:
+    if any(sheets(page) and not HELD.search(page) for page in pages):  # a page is new
         text = "\n".join(read(static, sheet) for sheet in found)
         rules = tinycss2.parse_stylesheet(text, skip_comments=True, skip_whitespace=True)
         text = used_rules(rules, Names(pages, scripts))
@@ -157,8 +164,10 @@ def one_sheet(pages, scripts, static):
         if root is None:
             return page
         mark = "\0"
+        held = " ".join(sheets(page))
         page = SHEET.sub(mark, page, count=1)
         page = SHEET.sub("", page)
-        return page.replace(mark, f'  <link rel="stylesheet" href="{root[1]}_static/{SITE}?v={version}">\n')
+        ours = f'  <link rel="stylesheet" href="{root[1]}_static/{SITE}?v={version}" data-held="{held}">\n'
+        return page.replace(mark, ours)
 
     return [link(page) for page in pages]
