@@ -1,8 +1,8 @@
 """The learning rate as a pure function of the step, and runs that record the rate they applied.
 
 ``import lrlib`` needs NumPy alone. TensorFlow is needed by ``lrlib.keras``, ``lrlib.quiet``, ``lrlib.sweep`` and
-``lrlib.range_test``, xarray by a sweep, scikit-learn by the data in ``lrlib.datasets``, SciPy by ``lrlib.claims``,
-matplotlib by ``lrlib.plot``. ``from lrlib import sweep, range_test, best_rate`` loads TensorFlow at that line.
+``lrlib.range_test``, xarray by ``lrlib.runs``, scikit-learn by the data in ``lrlib.datasets``, SciPy by
+``lrlib.claims``, matplotlib by ``lrlib.plot``. ``from lrlib import sweep, range_test`` loads TensorFlow at that line.
 """
 
 import importlib
@@ -33,17 +33,17 @@ __all__ = [
     "gradient_descent",
 ]
 
-_NEED_TENSORFLOW = {"best_rate": "lrlib.sweep", "range_test": "lrlib.range_test", "sweep": "lrlib.sweep"}
+_LATER = {"best_rate": "lrlib.runs", "range_test": "lrlib.range_test", "sweep": "lrlib.sweep"}
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_NEED_TENSORFLOW})
+    return sorted({*globals(), *_LATER})
 
 
 def __getattr__(name: str):
-    """Import what needs TensorFlow when it is asked for."""
-    if name not in _NEED_TENSORFLOW:
+    """Import what needs more than NumPy when it is asked for."""
+    if name not in _LATER:
         raise AttributeError(f"module 'lrlib' has no attribute {name!r}")
-    module = importlib.import_module(_NEED_TENSORFLOW[name])
+    module = importlib.import_module(_LATER[name])
     # a module whose function has its name can be called, and is the same object whoever imports it first
     return module if module.__name__ == f"lrlib.{name}" else getattr(module, name)

@@ -10,17 +10,16 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import keras
 import numpy as np
 import tensorflow as tf
-import xarray as xr
 
 from lrlib import _checks
 from lrlib._modules import make_callable
 from lrlib.datasets import Data, as_data, batches
 from lrlib.recipe import Recipe, dense_layers, recipe_of
+from lrlib.runs import Runs
 from lrlib.schedules import FunctionOfStep, Schedule, as_schedule
 from lrlib.streams import stream
 
@@ -40,7 +39,7 @@ def sweep(
     batch_size: int,
     schedule: Schedule | float | Callable[[int], float | Sequence[float]] = 1.0,
     progress: bool | None = None,
-) -> xr.Dataset:
+) -> Runs:
     r"""Train a Keras model with every learning rate and every seed, all of them at once.
 
     In each lane the model's optimizer makes its updates with the rate
@@ -77,8 +76,8 @@ def sweep(
 
     Returns
     -------
-    xarray.Dataset
-        With the dimensions ``learning_rate``, ``seed`` and ``step``:
+    Runs
+        An ``xarray.Dataset`` with the dimensions ``learning_rate``, ``seed`` and ``step``:
 
         - ``loss`` (learning_rate, seed, step): the loss of the step's batch, before its update.
         - ``applied`` (learning_rate, seed, step): the rate of the update, as the compiled step reports it.
@@ -154,88 +153,7 @@ def sweep(
     results["failed"] = dims, ~(end <= (loss[0] if np.isnan(constant_loss) else constant_loss))
     about = dict(data=data.name, optimizer=str(recipe.optimizer), batch_size=batch_size, constant_loss=constant_loss)
     coords = {"learning_rate": learning_rates, "seed": seeds, "step": np.arange(steps)}
-    return xr.Dataset(results, coords, about).transpose(*dims, "step")
-
-
-@dataclass(frozen=True)
-class BestRate:
-    """The learning rate that a sweep chose; ``print(best)`` shows it in one line.
-
-    Attributes
-    ----------
-    learning_rate : float
-        The rate with the best mean over the seeds.
-    index : int
-        Its position: ``runs.isel(learning_rate=best.index)``.
-    low, high : float
-        The ends of the valley around it, in which every mean lies within 10 % of the best.
-    """
-
-    learning_rate: float
-    index: int
-    low: float
-    high: float
-
-    def __str__(self):
-        return f"best rate {self.learning_rate:.2g}, valley {self.low:.2g} to {self.high:.2g}"
-
-
-def best_rate(runs: xr.Dataset, measure: str = "validation_loss") -> BestRate:
-    """Choose the learning rate of a sweep, on data that nothing was trained on.
-
-    A run that failed counts as infinitely bad, so a rate under which one seed of eight failed is never chosen.
-
-    Parameters
-    ----------
-    runs : xarray.Dataset
-        What :func:`sweep` returned, or some of its seeds: ``runs.sel(seed=[0, 1, 2])``.
-    measure : {"validation_loss", "validation_accuracy", "train_loss", "train_accuracy"}
-        What to choose by: the mean over the seeds. A loss is best where it is lowest, an accuracy where the share of
-        errors is. If two rates are equally good it is the smaller one.
-
-    Returns
-    -------
-    BestRate
-        The rate, its position and the valley around it.
-
-    Raises
-    ------
-    ValueError
-        If there is no such measure, or it is of the test part, which is for reporting; if the best rate is the lowest
-        or the highest that was tried, so that a better one may lie outside; if every rate has a run that failed.
-
-    Examples
-    --------
-    >>> from lrlib import datasets
-    >>> model = keras.Sequential([keras.Input((10,)), keras.layers.Dense(1)])
-    >>> model.compile(keras.optimizers.SGD(), "mse")
-    >>> runs = sweep(model, datasets.diabetes(), [0.001, 0.03, 10.0], seeds=[0, 1], steps=50, batch_size=32)
-    >>> best_rate(runs).learning_rate
-    0.03
-    """
-    if not isinstance(runs, xr.Dataset):
-        raise TypeError(f"runs must be what sweep returned, got {runs!r}")
-    known = [f"{part}_{what}" for part in ("validation", "train") for what in ("loss", "accuracy")]
-    if measure not in known or measure not in runs:
-        raise ValueError(f"measure must be one of {', '.join(n for n in known if n in runs)}, got {measure!r}")
-    if set(runs[measure].dims) != {"learning_rate", "seed"}:
-        raise ValueError(f"runs must have several learning rates and seeds, got {', '.join(runs[measure].dims)}")
-    asked, runs = runs.learning_rate.values.tolist(), runs.sortby("learning_rate")
-    values = 1 - runs[measure] if measure.endswith("accuracy") else runs[measure]
-    usable = np.isfinite(values) & ~runs.failed
-    means = values.where(usable, np.inf).transpose("learning_rate", "seed").values.mean(axis=1)
-    best, rates = int(means.argmin()), runs.learning_rate.values
-    if not np.isfinite(means[best]):
-        raise ValueError("learning_rates must have one under which no run failed, but each had a failed run")
-    if best in (0, len(rates) - 1):
-        raise ValueError(
-            f"learning_rates must go on beyond {rates[best]:g}, the best of them, since a better one may lie outside"
-        )
-    within = means <= means[best] + 0.1 * abs(means[best])
-    outside = np.flatnonzero(~within)
-    low = outside[outside < best].max(initial=-1) + 1
-    high = outside[outside > best].min(initial=len(rates)) - 1
-    return BestRate(float(rates[best]), asked.index(rates[best]), float(rates[low]), float(rates[high]))
+    return Runs(results, coords, about).transpose(*dims, "step")
 
 
 def initial_weights(model: keras.Sequential, seed: int) -> list[np.ndarray]:

@@ -29,6 +29,7 @@ def brings(statement):
         ("import lrlib.plot", ["matplotlib"]),
         ("import lrlib; [hasattr(lrlib, name) for name in ('keras', 'plot', 'claim', '__wrapped__')]", []),
         ("import lrlib.datasets", []),
+        ("import lrlib.runs", ["pandas"]),
         ("import lrlib; lrlib.Constant(1)._repr_svg_()", []),
     ],
 )
@@ -78,7 +79,8 @@ for order in itertools.permutations(IMPORTS, 2):
     from lrlib import best_rate, range_test, sweep
     import lrlib.sweep as module
     assert lrlib.sweep is sweep is module and lrlib.range_test is range_test
-    assert lrlib.best_rate is best_rate is module.best_rate is sweep.best_rate
+    import lrlib.runs
+    assert lrlib.best_rate is best_rate is lrlib.runs.best_rate
     for callable_module in (sweep, range_test):
         function = getattr(callable_module, callable_module.__name__.split(".")[1])
         assert callable(callable_module) and inspect.signature(callable_module) == inspect.signature(function)
@@ -112,7 +114,7 @@ def test_they_are_among_the_names_that_are_offered():
 # the range test records with it.
 HOUSE = [
     "_checks", "_modules", "streams", "preview", "schedules", "objectives", "descent", "claims", "datasets", "quiet",
-    "keras_hooks", "_tape", "keras", "recipe", "sweep", "range_test", "book", "plot", "_workbench",
+    "keras_hooks", "_tape", "keras", "recipe", "plot", "runs", "sweep", "range_test", "book", "_workbench",
     "interactive",
 ]  # fmt: skip
 
@@ -137,9 +139,9 @@ def test_the_house_has_these_rooms():
 
 @pytest.mark.parametrize("module", HOUSE)
 def test_a_module_imports_only_those_above_it(module):
-    """So there is no circle, and nothing imports the pictures but what makes them live."""
+    """So there is no circle, and nothing imports the pictures but what makes them live, and runs to draw themselves."""
     assert imported(module) <= set(HOUSE[: HOUSE.index(module)])
-    assert "plot" not in imported(module) or module in ("_workbench", "interactive")
+    assert "plot" not in imported(module) or module in ("runs", "_workbench", "interactive")
 
 
 def test_the_rooms_are_found():

@@ -10,14 +10,13 @@ from lrlib.quiet import keras, tf  # isort: skip  (the first import of TensorFlo
 
 import numpy as np
 import pytest
-import xarray as xr
 
 import lrlib.sweep as module
 from lrlib import ExponentialDecay, PiecewiseConstantDecay, StepDecay, datasets
 from lrlib.datasets import batches
 from lrlib.keras import KerasSchedule
 from lrlib.recipe import recipe_of
-from lrlib.sweep import BestRate, best_rate, factors, initial_weights, sweep
+from lrlib.sweep import factors, initial_weights, sweep
 from optimizers import OPTIMIZERS
 from refusal import refused
 
@@ -477,105 +476,6 @@ def test_a_pair_is_split_as_the_bundled_data_are(data, classes):
     runs = run(model_for(data), (x, y))
     identical(runs, run(model_for(data), datasets.as_data((x, y))))
     assert ("test_accuracy" in runs) == classes and runs.attrs["data"] == "(x, y)"
-
-
-# The choice of a rate
-
-
-def chosen_from(values, rates=None, failed=None, **more):
-    """What a sweep gives, as far as the choice sees it: values[rate, seed]."""
-    values = np.asarray(values, dtype=float)
-    rates = 10.0 ** np.arange(len(values)) if rates is None else rates
-    failed = np.zeros(values.shape, bool) if failed is None else failed
-    names = ("learning_rate", "seed")
-    results = {"validation_loss": (names, values), "failed": (names, failed)}
-    results |= {name: (names, other) for name, other in more.items()}
-    return xr.Dataset(results, {"learning_rate": rates, "seed": np.arange(values.shape[1])})
-
-
-def test_the_best_rate_is_the_one_with_the_lowest_mean():
-    runs = chosen_from([[3, 3], [2, 4], [1, 2], [2, 1.2], [9, 9]])
-    assert best_rate(runs) == BestRate(100.0, 2, 100.0, 1000.0)
-    assert str(best_rate(runs)) == "best rate 1e+02, valley 1e+02 to 1e+03"
-    assert best_rate(runs.sel(seed=[1])).learning_rate == 1000
-
-
-@pytest.mark.parametrize("how", ["NaN", "infinite", "failed"])
-def test_a_rate_of_which_one_run_of_eight_failed_is_never_the_best(how):
-    """Its other seven are far better, and .mean("seed") would skip a NaN."""
-    values, failed = np.full((5, 8), 0.5), np.zeros((5, 8), bool)
-    values[[0, 4]], values[3] = 0.9, 0.01
-    values[2, 2] = 0.4
-    if how == "failed":
-        failed[3, 6] = True
-    else:
-        values[3, 6] = np.nan if how == "NaN" else np.inf
-    best = best_rate(chosen_from(values, failed=failed))
-    assert best.index == 2 and (best.low, best.high) == (10, 100)
-    refused(
-        lambda: best_rate(chosen_from(values, failed=np.eye(5, 8, dtype=bool))), ValueError, "each had a failed run"
-    )
-
-
-@pytest.mark.parametrize(("values", "edge"), [([[1], [2], [3]], "1,"), ([[3], [2], [1]], "100,"), ([[1]], "1,")])
-def test_a_best_rate_on_the_edge_is_refused(values, edge):
-    refused(
-        lambda: best_rate(chosen_from(values)),
-        ValueError,
-        f"learning_rates must go on beyond {edge}",
-        "may lie outside",
-    )
-
-
-def test_rates_in_any_order():
-    values, rates = np.array([[5.0], [1.05], [4.0], [1.0], [1.2]]), np.array([0.001, 0.03, 3.0, 0.1, 0.01])
-    for order in ([0, 1, 2, 3, 4], [4, 3, 2, 1, 0], [3, 0, 1, 4, 2]):
-        runs = chosen_from(values[order], rates[order])
-        best = best_rate(runs)
-        assert best.learning_rate == 0.1 == runs.learning_rate[best.index]
-        assert (best.low, best.high) == (0.03, 0.1)
-        assert float(runs.isel(learning_rate=best.index).validation_loss[0]) == 1.0
-
-
-def test_the_valley_ends_where_a_mean_is_more_than_a_tenth_above():
-    runs = chosen_from([[1.05], [1.2], [1.1], [1.0], [1.09], [1.11], [1.0001]])
-    assert best_rate(runs).index == 3
-    assert (best_rate(runs).low, best_rate(runs).high) == (100, 10_000)
-    # it may reach the edge, though the best rate may not lie there
-    assert best_rate(chosen_from([[1.05], [1.0], [1.09]])) == BestRate(10, 1, 1, 100)
-
-
-def test_an_accuracy_is_best_where_the_errors_are_fewest():
-    accuracy = np.array([[0.5], [0.9], [0.989], [0.99], [0.98]])
-    runs = chosen_from(np.ones((5, 1)), validation_accuracy=accuracy, train_loss=-accuracy)
-    best = best_rate(runs, "validation_accuracy")
-    # 1.1 % of errors are within a tenth of 1 %; 2 % are not, though 98 % are within a tenth of 99 %
-    assert best.index == 3 and (best.low, best.high) == (100, 1000)
-    assert best_rate(runs, "train_loss").index == 3
-
-
-@pytest.mark.parametrize("measure", ["test_loss", "test_accuracy", "loss", "failed", "validation_accuracy", "", None])
-def test_what_a_rate_is_not_chosen_by(measure):
-    runs = chosen_from([[2], [1], [2]], test_loss=[[2], [1], [2]], test_accuracy=[[0], [1], [0]])
-    refused(
-        lambda: best_rate(runs, measure), ValueError, "measure must be one of validation_loss, got", f"got {measure!r}"
-    )
-
-
-def test_a_table_of_losses_is_no_sweep():
-    refused(lambda: best_rate([[2.0], [1.0], [2.0]]), TypeError, "runs must be what sweep returned, got [[2.0]")
-
-
-def test_one_seed_without_its_dimension_is_no_sweep():
-    runs = chosen_from([[2], [1], [2]])
-    refused(lambda: best_rate(runs.isel(seed=0)), ValueError, "runs must have several learning rates and seeds")
-
-
-def test_the_best_rate_of_a_sweep():
-    runs = run(model_for(DIABETES), DIABETES, [1e-4, 0.03, 1e3], [0, 1], steps=60)
-    best = best_rate(runs)
-    assert best.learning_rate == 0.03 and best.index == 1 and best.low == best.high == 0.03
-    refused(lambda: best_rate(runs.isel(learning_rate=[1, 2])), ValueError, "must go on beyond 0.03")
 
 
 # What is refused

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lrlib.claims import claim, claim_within
-from lrlib.sweep import best_rate
+from lrlib.runs import best_rate
 from trials.setting import CHOOSE, JUDGE, Outcome, Setting, Trial, each_changed, variations
 
 RATES = 2.0 ** np.arange(-10, 6)

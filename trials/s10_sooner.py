@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lrlib.sweep import best_rate
+from lrlib.runs import best_rate
 from trials.s07_overfitting import Few
 from trials.setting import CHOOSE, JUDGE, Outcome, Trial, below, each_changed
 

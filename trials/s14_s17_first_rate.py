@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from lrlib import ExponentialDecay
-from lrlib.sweep import best_rate
+from lrlib.runs import best_rate
 from trials.setting import CHOOSE, JUDGE, Outcome, Setting, Trial, each_changed, variations
 
 RATES = 10 ** (np.arange(-12, 4) / 3)  # 0.0001 to 10, three to a decade

@@ -9,7 +9,8 @@ import numpy as np
 from lrlib import datasets
 from lrlib.claims import claim
 from lrlib.quiet import keras
-from lrlib.sweep import best_rate, sweep
+from lrlib.runs import best_rate
+from lrlib.sweep import sweep
 
 CHOOSE = range(8)  # the seeds on which a learning rate is chosen
 JUDGE = range(8, 24)  # the seeds that judge it

@@ -1,0 +1,341 @@
+"""The record of a sweep: what every lane did and came to, how it was made, and the learning rate that it chose."""
+
+import math
+import os
+from dataclasses import dataclass
+from numbers import Real
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from lrlib import _checks
+from lrlib.streams import stream
+
+RECORD = "a sweep of lrlib"  # what says in a file that it is one
+RESAMPLES = 1000
+
+
+class Runs(xr.Dataset):
+    """What :func:`lrlib.sweep.sweep` returns: an :class:`xarray.Dataset` that can choose, draw and save itself.
+
+    Its dimensions are ``learning_rate``, ``seed``, ``step`` and, where a second scalar was swept, one of that name
+    between the first two. A variable ``done`` (learning_rate[, name], seed) is False for lanes that are not trained
+    yet: their values are NaN, and they have not failed. Without it all are done.
+
+    The attributes are numbers and texts, since they go into the file; what is neither is written as JSON. They say how
+    the record was made: ``model``, ``optimizer``, ``schedule``, ``data``, ``batch_size``, ``constant_loss`` and the
+    versions of what it was made with.
+
+    Notes
+    -----
+    What selects, sorts, renames or reduces gives runs again: ``sel``, ``isel``, ``sortby``, ``transpose``, ``assign``,
+    ``mean``, ``xarray.concat``. What computes every value anew gives a plain Dataset, ``where`` and arithmetic among
+    them; ``Runs(values.data_vars, values.coords, values.attrs)`` makes runs of it. :func:`best_rate` takes both.
+    """
+
+    __slots__ = ()
+
+    def best(self, measure: str = "validation_loss") -> "BestRate":
+        """Choose the learning rate: :func:`best_rate` of these runs.
+
+        Parameters
+        ----------
+        measure : str
+            As there.
+
+        Returns
+        -------
+        BestRate
+        """
+        return best_rate(self, measure)
+
+    def sensitivity(self, measure: str = "validation_loss", decades: float = 3.0) -> float:
+        r"""Return how much is lost, on average, by a rate that is not the best: the mean regret over some decades.
+
+        .. math:: \frac{1}{D} \int_{\lg \eta^* - D/2}^{\lg \eta^* + D/2}
+            \left( \frac{1}{S} \sum_{s=1}^{S} \min(\ell_s(\eta), \ell_0) - \ell^* \right) d \lg \eta
+
+        Here :math:`\eta^*` is the best rate, :math:`\ell^*` its mean loss, :math:`D` the decades, :math:`S` the number
+        of seeds. :math:`\ell_0` is the loss of the best constant prediction, or the lane's own first loss where that is
+        unknown: no run counts for more, and one whose loss is not finite for just that. Between two rates the mean is
+        taken as linear in the logarithm (the trapezoid rule), so a grid may be uneven.
+
+        Parameters
+        ----------
+        measure : {"validation_loss", "train_loss"}
+            The loss.
+        decades : float
+            The width of the range around the best rate, which is its middle.
+
+        Returns
+        -------
+        float
+            In units of the loss: 0 if every rate of the range is as good as the best.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As :func:`best_rate`; if ``measure`` is no loss, ``decades`` is not positive, there is a second axis, or the
+            sweep does not span the range.
+
+        References
+        ----------
+        M. Wortsman et al.: Small-scale proxies for large-scale Transformer training instabilities, 2023, section 2.2,
+        https://arxiv.org/abs/2309.14322. There the range is fixed, and :math:`\ell_0` is the loss before training.
+        """
+        decades = _checks.positive("decades", decades)
+        if not str(measure).endswith("_loss"):
+            raise ValueError(f"measure must be a loss, got {measure!r}")
+        best = best_rate(self, measure)
+        if best.axis:
+            raise ValueError(f"runs must have one value of {best.axis}, got all: choose one with sel({best.axis}=…)")
+        rates, losses, _ = _by_rate(self, measure)
+        low, high = best.learning_rate * 10 ** (decades / 2 * np.array([-1, 1]))
+        if low < rates[0] * (1 - 1e-9) or high > rates[-1] * (1 + 1e-9):
+            raise ValueError(
+                f"learning_rates must span {decades:g} decades around {best.learning_rate:g}, the best of them, from "
+                f"{low:.2g} to {high:.2g}, but go from {rates[0]:g} to {rates[-1]:g}"
+            )
+        most = float(self.attrs.get("constant_loss", math.nan))
+        if math.isnan(most):
+            first = self.loss.isel(step=0).sortby("learning_rate").transpose("learning_rate", "seed")
+            most = first.values
+        means = np.minimum(losses[:, 0], most).mean(axis=1)
+        points = np.unique(np.concatenate([rates[(rates > low) & (rates < high)], [low, high]]))
+        regret = np.interp(np.log10(points), np.log10(rates), means - means[rates == best.learning_rate])
+        return float(np.trapezoid(regret, np.log10(points)) / decades)
+
+    def plot(self, kind: str | None = None, *, measure: str = "validation_loss", **how):
+        """Draw the runs: the U, the loss curves of some rates, or the map of the rate and a second axis.
+
+        Parameters
+        ----------
+        kind : {"u", "curves"}
+            :func:`lrlib.plot.u_shape` or :func:`lrlib.plot.curves`; by default the U.
+        measure : str
+            What to draw, or by what a curve's rate is too small or too large.
+        **how
+            What these functions take besides: ``rates=[0.01, 0.1]``.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+
+        Raises
+        ------
+        ValueError
+            If ``kind`` is another, or as these functions.
+        """
+        from lrlib import plot
+
+        draw = {"u": plot.u_shape, "curves": plot.curves}
+        if (kind := kind or "u") not in draw:
+            raise ValueError(f"kind must be one of {', '.join(draw)}, got {kind!r}")
+        return draw[kind](self, measure=measure, **how)
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write the record to a NetCDF file, whole or not at all: a file of that name stays until the new one is ready.
+
+        Parameters
+        ----------
+        path : str or path
+            The file, ``"digits.nc"``. :func:`load` gives back what was saved, to the bit.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If ``path`` is a folder or lies in none, or an attribute is neither a number nor a text.
+        """
+        path = Path(path)
+        for name, value in self.attrs.items():
+            if isinstance(value, bool) or not isinstance(value, (str, Real)):
+                raise TypeError(f"attrs[{name!r}] must be a text or a number, got {value!r}")
+        if path.is_dir() or not path.parent.is_dir():
+            raise ValueError(f"path must be a file in a folder that exists, got {str(path)!r}")
+        unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+        record = self.drop_encoding().assign_attrs(record=RECORD)
+        try:
+            as_they_are = {name: {"_FillValue": None} for name in record.variables}
+            record.to_netcdf(unfinished, engine="h5netcdf", encoding=as_they_are)
+            unfinished.replace(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
+
+
+def load(path: str | os.PathLike) -> Runs:
+    """Read what :meth:`Runs.save` wrote.
+
+    Parameters
+    ----------
+    path : str or path
+        The file.
+
+    Returns
+    -------
+    Runs
+        Equal to what was saved: values, their types, coordinates and attributes.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is a folder, not whole, or no sweep.
+
+    Examples
+    --------
+    >>> load("no-such-sweep.nc")
+    Traceback (most recent call last):
+        ...
+    FileNotFoundError: path must be a file that Runs.save wrote, got 'no-such-sweep.nc', which does not exist
+    """
+    must = f"path must be a file that Runs.save wrote, got {str(path)!r}"
+    if not Path(path).exists():
+        raise FileNotFoundError(f"{must}, which does not exist")
+    if Path(path).is_dir():
+        raise ValueError(f"{must}, a folder")
+    try:
+        saved = xr.load_dataset(path, engine="h5netcdf").drop_encoding()
+    except Exception as error:  # what HDF5 says of a damaged file has many types
+        raise ValueError(f"{must}, which cannot be read: {error}") from error
+    attrs = {name: value.item() if isinstance(value, np.generic) else value for name, value in saved.attrs.items()}
+    if attrs.pop("record", None) != RECORD:
+        raise ValueError(f"{must}, which is no sweep")
+    return Runs(saved.data_vars, saved.coords, attrs)
+
+
+@dataclass(frozen=True)
+class BestRate:
+    """The learning rate that a sweep chose; ``print(best)`` shows it in one line.
+
+    Attributes
+    ----------
+    learning_rate : float
+        The rate with the best mean over the seeds.
+    index : int
+        Its position: ``runs.isel(learning_rate=best.index)``.
+    low, high : float
+        The ends of the valley around it, in which every mean lies within 10 % of the best.
+    interval_low, interval_high : float
+        Where other seeds might have put the best rate: the seeds are drawn again, with replacement, 1000 times, and the
+        middle nine tenths of the rates with the lowest mean lie in it. Rates of the grid; NaN if there is one seed.
+    axis, value : str and object
+        The name of the second axis and its value at the best; ``""`` and None if there is none.
+    on_edge : bool
+        Whether that value is the lowest or the highest of several numbers, so that a better one may lie outside.
+    """
+
+    learning_rate: float
+    index: int
+    low: float
+    high: float
+    interval_low: float = math.nan
+    interval_high: float = math.nan
+    axis: str = ""
+    value: object = None
+    on_edge: bool = False
+
+    @property
+    def width(self) -> float:
+        """The width of the valley as a factor: its highest rate over its lowest."""
+        return self.high / self.low
+
+    def __str__(self):
+        known = not math.isnan(self.interval_low)
+        interval = f" ({self.interval_low:.2g}–{self.interval_high:.2g})" if known else ""
+        valley = f"valley {self.low:.2g}–{self.high:.2g}, ×{self.width:.2g}"
+        axis = f", {self.axis} {self.value}{', on the edge' * self.on_edge}" if self.axis else ""
+        return f"best rate {self.learning_rate:.2g}{interval}, {valley}{axis}"
+
+
+def best_rate(runs: xr.Dataset, measure: str = "validation_loss") -> BestRate:
+    """Choose the learning rate of a sweep, on data that nothing was trained on.
+
+    A run that failed counts as infinitely bad, so a rate under which one seed of eight failed is never chosen. Where a
+    second axis was swept, the best pair is chosen, and the valley is that of its value.
+
+    Parameters
+    ----------
+    runs : Runs or xarray.Dataset
+        What :func:`lrlib.sweep.sweep` returned, or some of its seeds: ``runs.sel(seed=[0, 1, 2])``.
+    measure : {"validation_loss", "validation_accuracy", "train_loss", "train_accuracy"}
+        What to choose by: the mean over the seeds. A loss is best where it is lowest, an accuracy where the share of
+        errors is. If two rates are equally good it is the smaller one.
+
+    Returns
+    -------
+    BestRate
+        The rate, its position, the interval over the seeds and the valley around it.
+
+    Raises
+    ------
+    TypeError
+        If ``runs`` is no Dataset.
+    ValueError
+        If there is no such measure, or it is of the test part, which is for reporting; if lanes are not trained yet; if
+        the best rate is the lowest or the highest that was tried, so that a better one may lie outside; if every rate
+        has a run that failed.
+
+    Examples
+    --------
+    >>> losses = [[3.0, 3.0], [1.0, 2.0], [1.6, 1.5], [9.0, 9.0]]
+    >>> rates, table = [0.001, 0.01, 0.1, 1.0], ("learning_rate", "seed")
+    >>> values = {"validation_loss": (table, losses), "failed": (table, [[False] * 2] * 4)}
+    >>> print(best_rate(Runs(values, {"learning_rate": rates, "seed": [0, 1]})))
+    best rate 0.01 (0.01–0.1), valley 0.01–0.1, ×10
+    """
+    rates, values, axis = _by_rate(runs, measure)
+    means, seeds = values.mean(axis=2), values.shape[2]
+    best, at = np.unravel_index(means.argmin(), means.shape)
+    if not np.isfinite(means[best, at]):
+        raise ValueError("learning_rates must have one under which no run failed, but each had a failed run")
+    rate = float(rates[best])
+    if best in (0, len(rates) - 1):
+        side, further = ("lowest", rate / 10) if best == 0 else ("highest", rate * 10)
+        raise ValueError(
+            f"learning_rates must go on beyond {rate:g}, the {side} and the best of them, since a better one may lie "
+            f"outside: try rates as far as {further:g}"
+        )
+    usable = np.isfinite(means)
+    drawn = stream(0, "interval of the best rate").multinomial(seeds, np.full(seeds, 1 / seeds), RESAMPLES)
+    found = rates[np.nonzero(usable)[0][(drawn @ values[usable].T).argmin(axis=1)]]
+    interval = np.quantile(found, [0.05, 0.95], method="inverted_cdf") if seeds > 1 else [math.nan, math.nan]
+    of_value = means[:, at]
+    outside = np.flatnonzero(~(of_value <= of_value[best] + 0.1 * abs(of_value[best])))
+    low = outside[outside < best].max(initial=-1) + 1
+    high = outside[outside > best].min(initial=len(rates)) - 1
+    ends = map(float, [rates[low], rates[high], *interval])
+    index = runs.learning_rate.values.tolist().index(rate)
+    if not axis:
+        return BestRate(rate, index, *ends)
+    tried = runs[axis].values
+    on_edge = len(tried) > 1 and tried.dtype.kind in "iuf" and tried[at] in (tried.min(), tried.max())
+    return BestRate(rate, index, *ends, axis, tried[at].item(), bool(on_edge))
+
+
+def _by_rate(runs, measure: str):
+    """Return the rates, rising, a measure's values[rate, value of the second axis, seed], and that axis, "" if none.
+
+    The lower the better; infinity stands for a run that failed.
+    """
+    if not isinstance(runs, xr.Dataset):
+        raise TypeError(f"runs must be what sweep returned, got {runs!r}")
+    known = [f"{part}_{what}" for part in ("validation", "train") for what in ("loss", "accuracy")]
+    if measure not in known or measure not in runs:
+        raise ValueError(f"measure must be one of {', '.join(n for n in known if n in runs)}, got {measure!r}")
+    dims = runs[measure].dims
+    others = [name for name in dims if name not in ("learning_rate", "seed")]
+    if len(dims) != 2 + len(others) or len(others) > 1:
+        raise ValueError(
+            f"runs must have several learning rates and seeds, and one other axis at most, got {', '.join(dims)}"
+        )
+    if "done" in runs and (missing := int((~runs.done).sum())):
+        raise ValueError(
+            f"runs must all be trained, but {missing} of {runs.done.size} are not: sweep(..., resume=runs) goes on"
+        )
+    runs = runs.sortby("learning_rate")
+    values = 1 - runs[measure] if measure.endswith("accuracy") else runs[measure]
+    values = values.where(np.isfinite(values) & ~runs.failed, np.inf).transpose("learning_rate", *others, "seed")
+    shape = len(runs.learning_rate), -1, len(runs.seed)
+    return runs.learning_rate.values, values.values.reshape(shape).astype(np.float64), "".join(others)
