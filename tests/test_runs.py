@@ -277,7 +277,9 @@ def test_the_sensitivity_is_the_mean_regret():
     assert runs.sensitivity() == pytest.approx(0.75, abs=1e-12)
     assert runs.sensitivity(decades=2) == pytest.approx(0.5, abs=1e-12)
     assert runs.sensitivity("validation_loss", 4) == pytest.approx(1, abs=1e-12)
-    assert on_a_grid([-2, 0, 2], [1.001, 1, 1.001], {"constant_loss": 9.0}).sensitivity(decades=0.1) == pytest.approx(1.25e-5)
+    # what lies between two rates is a part of the way: 0.05 of the 2 decades up to a regret of 2 make 0.025 on average
+    coarse = on_a_grid([-2, 0, 2], [3, 1, 3], {"constant_loss": 9.0})
+    assert coarse.sensitivity(decades=0.1) == pytest.approx(0.025, abs=1e-12)
 
 
 def test_an_uneven_grid_counts_by_decades():
