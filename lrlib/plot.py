@@ -5,176 +5,26 @@ as a phone's column and transparent; the site recolours them for dark mode. Unde
 applied: as a panel of its own where it changed, in the legend where it did not.
 """
 
-import functools
-import io
 from collections.abc import Mapping, Sequence
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
+from lrlib import _style
+from lrlib._style import COLOUR, INK, PALE, PLAIN, WIDTH, band, colour, figure_of, to_svg, use_style
 from lrlib.schedules import as_schedule
 
-COLOUR = {  # tests/test_plot.py asks whether colour-blind readers can tell them apart, in light and in dark
-    "too small": "#1D5FAF",
-    "right": "#2CA387",
-    "too large": "#CC8A00",
-    "failed": "#8C1C13",
-    "constant": "#444444",
-    "step": "#4A62F5",
-    "exponential": "#C2247F",
-    "inverse-time": "#7A5200",
-    "linear": "#14A0BE",
-    "late": "#3B1785",
-}
-INK, PALE = "#222222", "#9A9A9A"
-PLAIN = ("#2E3440", "#9C8468", "#6B7A8F", "#7D5A74")  # muted: what has no meaning of its own
-WIDTH = 4.4  # inches; at 100 dots an inch this is the column of a phone
+__all__ = [
+    "COLOUR", "INK", "PALE", "PLAIN", "WIDTH", "band", "colour", "compare", "contours", "curves", "figure_of",
+    "heat_map", "loss_and_rate", "meanings", "path", "schedules", "to_svg", "u_shape", "use_style",
+]  # fmt: skip
 
-STYLE = {
-    "axes.facecolor": "none",
-    "axes.grid": True,
-    "axes.prop_cycle": mpl.cycler(color=PLAIN) + mpl.cycler(linestyle=("-", "--", "-.", ":")),
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "axes.titlesize": "medium",
-    "figure.constrained_layout.use": True,
-    "figure.dpi": 100,
-    "figure.facecolor": "none",
-    "figure.figsize": (WIDTH, 2.8),
-    "font.size": 10,
-    "grid.alpha": 0.3,
-    "legend.frameon": False,
-    "lines.linewidth": 1.8,
-    "savefig.facecolor": "none",
-    "svg.hashsalt": "lrlib",
-}
 VALLEY = 1.1  # a rate whose loss is within a tenth of the lowest is a right one
 SKY = 1.5  # a picture of a run is this many times as high as the highest start
 
 
-def _in_style(draw):
-    """Draw in the book's style and leave the reader's own alone."""
-
-    @functools.wraps(draw)
-    def styled(*arguments, **named):
-        with mpl.rc_context(STYLE):
-            return draw(*arguments, **named)
-
-    return styled
-
-
-def use_style(format: str = "svg") -> None:
-    """Set the book's style; in a notebook also choose the format of the figures.
-
-    Parameters
-    ----------
-    format : {"svg", "png"}
-        SVG for what is computed in closed form: the same bytes at every run, with a PNG beside it for viewers that show
-        no SVG of others. PNG alone, with two dots for each of the page's, where something was trained.
-
-    Raises
-    ------
-    ValueError
-        If ``format`` is another.
-
-    Examples
-    --------
-    >>> use_style("gif")
-    Traceback (most recent call last):
-        ...
-    ValueError: format must be 'svg' or 'png', got 'gif'
-    """
-    if format not in ("svg", "png"):
-        raise ValueError(f"format must be 'svg' or 'png', got {format!r}")
-    mpl.rcParams.update(STYLE)
-    try:
-        from IPython import get_ipython
-    except ImportError:
-        return
-    if get_ipython() is not None:
-        from matplotlib_inline.backend_inline import set_matplotlib_formats
-
-        if format == "svg":
-            set_matplotlib_formats("svg", "retina", bbox_inches=None, metadata={"Date": None})
-        else:
-            set_matplotlib_formats("retina", bbox_inches=None, metadata={"Software": None})
-
-
-def to_svg(figure: Figure) -> str:
-    """Return a figure as SVG text, the same at every call.
-
-    Parameters
-    ----------
-    figure : matplotlib.figure.Figure
-        One that this module drew, or any other.
-
-    Returns
-    -------
-    str
-        The file's text.
-    """
-    text = io.StringIO()
-    with mpl.rc_context(STYLE):
-        figure.savefig(text, format="svg", metadata={"Date": None})
-    return text.getvalue()
-
-
-def colour(name: str) -> str | None:
-    """Return the colour of what a name means, by which every function here draws a run.
-
-    Parameters
-    ----------
-    name : str
-        A key of ``COLOUR``, or a name that begins with one: ``"too large, 1.1"``, ``"step: halved"``.
-
-    Returns
-    -------
-    str or None
-        The colour; None for a name without a meaning, which is drawn in one of the muted ``PLAIN`` colours.
-
-    Examples
-    --------
-    >>> colour("too large, 1.1") == COLOUR["too large"]
-    True
-    >>> print(colour("steps of ten"), colour("Adam"))
-    None None
-    """
-    for meaning in COLOUR:
-        if name == meaning or name.startswith(meaning) and not name[len(meaning)].isalnum():
-            return COLOUR[meaning]
-    return None
-
-
-@_in_style
-def figure_of(height: float = 2.8, rows: int = 1, columns: int = 1, **how):
-    """Return an empty figure in the book's style, as wide as all others, and its axes.
-
-    Parameters
-    ----------
-    height : float
-        In inches.
-    rows, columns : int
-        The panels; more than two columns are too small for a phone.
-    **how
-        As for ``Figure.subplots``: ``sharex``, ``height_ratios``, …
-
-    Returns
-    -------
-    matplotlib.figure.Figure, matplotlib.axes.Axes or an array of them
-
-    Raises
-    ------
-    ValueError
-        If there are more than two columns.
-    """
-    if columns > 2:
-        raise ValueError(f"columns must be 1 or 2, got {columns!r}")
-    figure = Figure(figsize=(WIDTH, height))
-    return figure, figure.subplots(rows, columns, **how)
-
-
-@_in_style
+@_style.in_style
 def schedules(*schedules, steps: float | None = None, labels: Sequence[str] = ()) -> Figure:
     """Draw the rate of one or several schedules against the step: what is planned, not what was applied.
 
@@ -203,14 +53,14 @@ def schedules(*schedules, steps: float | None = None, labels: Sequence[str] = ()
     at = np.linspace(0, steps, 1001)
     figure, axes = figure_of(2.4)
     for schedule, label in zip(schedules, labels or [""] * len(schedules), strict=True):
-        axes.plot(at, schedule(at), label=label or None, **_look(label))
+        axes.plot(at, schedule(at), label=label or None, **_style.look(label))
     axes.set(xlabel="step", ylabel="learning rate", ylim=(0, None))
     if labels:
         axes.legend()
     return figure
 
 
-@_in_style
+@_style.in_style
 def path(objective, traces: Mapping) -> Figure:
     """Draw runs on an objective of one parameter, each over the curve in a panel of its own, two in a row.
 
@@ -239,7 +89,7 @@ def path(objective, traces: Mapping) -> Figure:
     curve = np.linspace(low - margin, high + margin, 201)
     ground = np.array([objective(w) for w in curve])
 
-    figure, panels = _panels(len(traces), 2.3, sharey=True)
+    figure, panels = _style.panels_of(len(traces), 2.3, sharey=True)
     for axes, (name, trace) in zip(panels, traces.items(), strict=True):
         run, losses = _finite(trace)
         axes.plot(curve, ground, color=PALE, linestyle="-")
@@ -255,7 +105,7 @@ def path(objective, traces: Mapping) -> Figure:
     return figure
 
 
-@_in_style
+@_style.in_style
 def contours(
     objective, traces: Mapping, *, together: bool = False, names: tuple[str, str] = ("$w_1$", "$w_2$"), levels: int = 9
 ) -> Figure:
@@ -300,7 +150,7 @@ def contours(
     low, high = (low + high) / 2 - 0.6 * size, (low + high) / 2 + 0.6 * size
     shape = float(size[1] / size[0])
     count, panel = (1, WIDTH - 0.7) if together else (len(traces), (WIDTH - 0.7) / min(2, len(traces)))
-    figure, panels = _panels(count, float(np.clip(panel * shape, 1.2, 3.4)) + 0.4, sharex=True, sharey=True)
+    figure, panels = _style.panels_of(count, float(np.clip(panel * shape, 1.2, 3.4)) + 0.4, sharex=True, sharey=True)
     grids = np.linspace(low, high, 61)
     for i, (name, trace) in enumerate(traces.items()):
         axes = panels[0 if together else i]
@@ -317,13 +167,13 @@ def contours(
             inside = ((trace.parameters >= low) & (trace.parameters <= high)).all(axis=1)
             axes.set_title(name if inside[-1] else f"{name}\nleaves after step {_last(inside)}")
     if together:
-        _with_legend(figure, panels[0], 2)
+        _style.with_legend(figure, panels[0], 2)
     figure.supxlabel(names[0], size="medium")
     figure.supylabel(names[1], size="medium")
     return figure
 
 
-@_in_style
+@_style.in_style
 def loss_and_rate(traces: Mapping) -> Figure:
     """Draw the loss of one or several runs on a logarithmic axis and, below it, the rate that each applied.
 
@@ -354,29 +204,6 @@ def loss_and_rate(traces: Mapping) -> Figure:
     return figure
 
 
-def band(axes, x, values, **line_style) -> None:
-    """Draw the mean over the seeds as a line and their whole range as a band.
-
-    Parameters
-    ----------
-    axes : matplotlib.axes.Axes
-        Where to draw.
-    x : array_like, shape (n,)
-        The horizontal positions.
-    values : array_like, shape (n, seeds)
-        What each seed gave there. Where one is not finite the mean and the band have a gap.
-    **line_style
-        How to draw the line, as for ``Axes.plot``; ``label`` is its name in the legend, which also gives its colour if
-        it is one of the palette's.
-    """
-    values = np.asarray(values, dtype=np.float64)
-    values = np.where(np.isfinite(values).all(axis=-1, keepdims=True), values, np.nan)
-    line_style = {**_look(str(line_style.get("label", ""))), **line_style}
-    (line,) = axes.plot(x, values.mean(axis=-1), **line_style)
-    low, high = values.min(axis=-1), values.max(axis=-1)
-    axes.fill_between(x, low, high, color=line.get_color(), alpha=0.2, linewidth=0)
-
-
 def meanings(runs, measure: str = "validation_loss") -> list[str]:
     """Return for each learning rate of a sweep whether it is too small, right, too large or failed.
 
@@ -400,28 +227,29 @@ def meanings(runs, measure: str = "validation_loss") -> list[str]:
     ValueError
         If no rate has a finite mean.
     """
-    values = np.where(runs.failed, np.inf, runs[measure].transpose("learning_rate", "seed"))
-    means = np.where(np.isfinite(values), values, np.inf).mean(axis=1)
+    kept, failed = _kept(runs, measure)
+    means = np.where(failed.any(axis=-1) | np.isnan(kept.mean("seed")), np.inf, kept.mean("seed"))
     if not np.isfinite(means).any():
         raise ValueError(f"runs must have a learning rate with which no run failed, got none in {measure}")
     best, rates = int(means.argmin()), runs.learning_rate.values
     found = []
-    for rate, mean, failed in zip(rates, means, runs.failed.mean("seed").values, strict=True):
+    for rate, mean, share in zip(rates, means, runs.failed.mean("seed").values, strict=True):
         if mean <= VALLEY * means[best]:
             found.append("right")
         elif rate < rates[best]:
             found.append("too small")
         else:
-            found.append("failed" if failed >= 0.5 else "too large")
+            found.append("failed" if share >= 0.5 else "too large")
     return found
 
 
-@_in_style
+@_style.in_style
 def u_shape(runs, measure: str = "validation_loss", rates: Sequence[float] = ()) -> Figure:
     """Draw a sweep's result against the learning rate: the U, each rate in the colour of what it is.
 
-    Points are means over the runs that did not fail, bars their range. A cross at the top edge is a rate with which a
-    run failed. The line joins the rates with which none did.
+    Large points are means over the runs that did not fail, small ones these runs. A cross at the top edge is a rate
+    with which a run failed; the line joins the rates with which none did. The right rates are shaded, and the one with
+    the lowest mean, which the legend names, is in a ring.
 
     Parameters
     ----------
@@ -443,47 +271,98 @@ def u_shape(runs, measure: str = "validation_loss", rates: Sequence[float] = ())
         If no rate has a finite mean, or a rate to be marked is not in the sweep.
     """
     figure, axes = figure_of(2.8)
-    of_loss = measure.endswith("loss")
-    kinds = meanings(runs, measure if of_loss else "validation_loss")
-    values = runs[measure].transpose("learning_rate", "seed").values.astype(np.float64)
-    failed = runs.failed.transpose("learning_rate", "seed").values | ~np.isfinite(values)
-    kept, grid = np.where(failed, np.nan, values), runs.learning_rate.values
+    runs, of_loss = runs.sortby("learning_rate"), measure.endswith("loss")
+    chosen_by = measure if of_loss else "validation_loss"
+    kinds, grid = np.array(meanings(runs, chosen_by)), runs.learning_rate.values
+    (kept, failed), (losses, lost) = _kept(runs, measure), _kept(runs, chosen_by)
+    means, some_failed = kept.mean("seed").values, failed.any(axis=-1)
+    best = int(np.nanargmin(np.where(lost.any(axis=-1), np.nan, losses.mean("seed"))))
     at = [_position(runs, rate) for rate in rates]
     marked = dict(zip(at, _shades([kinds[i] for i in at]), strict=True))
-    axes.plot(
-        grid[whole := ~failed.any(axis=1)], kept[whole].mean(axis=1), color=PALE, linestyle="-", linewidth=1, zorder=1
-    )
+    borders = _borders(grid)
+    for i in np.flatnonzero(kinds == "right"):
+        axes.axvspan(borders[i], borders[i + 1], color=COLOUR["right"], alpha=0.12, linewidth=0)
+    axes.plot(grid[~some_failed], means[~some_failed], color=PALE, linestyle="-", linewidth=1, zorder=1)
     for i, (rate, kind) in enumerate(zip(grid, kinds, strict=True)):
-        look = {"color": marked.get(i, COLOUR[kind]), "markersize": 9 if i in marked else 5, "elinewidth": 1.5}
-        if len(good := kept[i][np.isfinite(kept[i])]):
-            axes.errorbar(rate, good.mean(), np.abs([[good.min()], [good.max()]] - good.mean()), fmt="o", **look)
-    crosses = grid[failed.any(axis=1) & (np.array(kinds) != "too small")]
-    for kind in dict.fromkeys(kinds):
-        if kind != "failed":
-            axes.plot([], [], "o", color=COLOUR[kind], label=kind)
+        look = {"color": marked.get(i, COLOUR[kind]), "linestyle": "", "markeredgewidth": 0}
+        axes.plot(np.full(kept.shape[1], rate), kept[i], ".", markersize=5, alpha=0.4, **look)
+        if np.isfinite(means[i]):
+            axes.plot(rate, means[i], "o", markersize=9 if i in marked else 5, **look)
+    axes.plot(grid[best], means[best], "o", color=INK, markersize=11, mfc="none", label=f"best, {grid[best]:.2g}")
+    for kind in dict.fromkeys(kinds[kinds != "failed"]):
+        axes.plot([], [], "o", color=COLOUR[kind], label=kind)
+    crosses = grid[some_failed & (kinds != "too small")]
     if len(crosses):
         look = {"linestyle": "", "marker": "x", "color": COLOUR["failed"], "label": "failed runs"}
         axes.plot(crosses, np.full(len(crosses), 0.94), transform=axes.get_xaxis_transform(), **look)
     axes.set(xscale="log", xlabel="learning rate", ylabel=measure.replace("_", " "))
     axes.set_yscale("log" if of_loss else "linear")
-    return _with_legend(figure, axes, 4)
+    return _style.with_legend(figure, axes, 3)
 
 
-@_in_style
+@_style.in_style
+def heat_map(runs, measure: str = "validation_loss") -> Figure:
+    """Draw a sweep over the learning rate and a second axis as a map: the greener the better.
+
+    A cell's colour is the mean over the runs that did not fail; a cross says that one failed, and a cell without a
+    colour had none that did not. The ring is round the best cell of those without a cross.
+
+    Parameters
+    ----------
+    runs : xarray.Dataset
+        What ``lrlib.sweep.sweep`` returned for a second axis.
+    measure : str
+        What to draw: ``"validation_loss"``, ``"test_accuracy"``, …
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        If there is no second axis, or no cell without a failed run.
+    """
+    other = [name for name in runs[measure].dims if name not in ("learning_rate", "seed")]
+    if len(other) != 1:
+        raise ValueError(f"runs must have one axis beside the learning rate, got {', '.join(other) or 'none'}")
+    runs = runs.sortby(["learning_rate", *other] if runs[other[0]].dtype.kind in "iuf" else "learning_rate")
+    kept, failed = _kept(runs, measure)
+    means, crossed = kept.mean("seed").values.T, failed.any(axis=-1).T
+    worth = np.where(crossed, np.nan, means if measure.endswith("loss") else -means)
+    if np.isnan(worth).all():
+        raise ValueError(f"runs must have a cell in which no run failed, got none in {measure}")
+    row, column = np.unravel_index(np.nanargmin(worth), worth.shape)
+    figure, axes = figure_of(min(1.2 + 0.35 * len(means), 4.4))
+    shades = mpl.colors.LinearSegmentedColormap.from_list("better", [COLOUR["right"], "#F1F8F6"])
+    grid, borders = runs.learning_rate.values, _borders(runs.learning_rate.values)
+    look = {"cmap": shades, "norm": "log"} if measure.endswith("loss") else {"cmap": shades.reversed()}
+    mesh = axes.pcolormesh(borders, np.arange(len(means) + 1) - 0.5, means, **look)
+    figure.colorbar(mesh, ax=axes, label=measure.replace("_", " "))
+    y, x = crossed.nonzero()
+    axes.plot(grid[x], y, "x", color=COLOUR["failed"], label="failed runs" if len(x) else None)
+    axes.plot(grid[column], row, "o", color=INK, markersize=11, mfc="none", label="best")
+    axes.set_yticks(range(len(means)), [f"{value}" for value in runs[other[0]].values])
+    axes.set(xscale="log", xlabel="learning rate", ylabel=other[0].replace("_", " "), xlim=borders[[0, -1]])
+    axes.grid(visible=False)
+    return _style.with_legend(figure, axes, 2)
+
+
+@_style.in_style
 def curves(
     runs, rates: Sequence[float] = (), *, measure: str = "validation_loss", window: int = 10, scale: str = "log"
 ) -> Figure:
     """Draw losses over the steps, the mean of the seeds in their range, over the rate that was applied.
 
-    With ``rates`` these are runs of one sweep, in the colours that :func:`u_shape` gives these rates; without, runs by
-    their names, which give the colours.
+    Those of one sweep are in the colours that :func:`u_shape` gives their rates; runs by their names are in the colours
+    that these have.
 
     Parameters
     ----------
     runs : xarray.Dataset or mapping of str to xarray.Dataset
         What ``lrlib.sweep.sweep`` returned; or several of them, each with one learning rate left.
     rates : sequence of float
-        Which rates of the sweep to draw.
+        Which rates of the sweep to draw; by default one of each meaning, in the middle of those that have it.
     measure : str
         By what a rate is too small or too large.
     window : int
@@ -504,7 +383,8 @@ def curves(
         arms, shown = dict(runs), {}
     else:
         kinds = meanings(runs, measure)
-        at = [_position(runs, rate) for rate in rates]
+        middle = {kind: [i for i, other in enumerate(kinds) if other == kind] for kind in kinds}
+        at = [_position(runs, rate) for rate in rates] or [found[len(found) // 2] for found in middle.values()]
         arms = {f"{kinds[i]}, {runs.learning_rate.values[i]:.2g}": runs.isel(learning_rate=i) for i in at}
         shown = dict(zip(arms, _shades([kinds[i] for i in at]), strict=True))
     drawn = {}
@@ -525,7 +405,7 @@ def curves(
     return figure
 
 
-@_in_style
+@_style.in_style
 def compare(results: Mapping, xlabel: str, *, reference: str | None = None) -> Figure:
     """Draw what every arm of an experiment came to: a dot for each seed, a bar at their mean, an arm a row.
 
@@ -569,20 +449,19 @@ def compare(results: Mapping, xlabel: str, *, reference: str | None = None) -> F
     return figure
 
 
-def _panels(count: int, height: float, **how):
-    """Return a figure with so many panels, two in a row, each ``height`` high, and the panels."""
-    columns = min(2, count)
-    rows = -(-count // columns)
-    figure, panels = figure_of(height * rows + 0.3, rows, columns, squeeze=False, **how)
-    for axes in panels.flat[count:]:
-        axes.remove()
-    return figure, list(panels.flat[:count])
+def _kept(runs, measure: str):
+    """Return a measure of the lanes that are done and did not fail, NaN for the others, and which failed."""
+    values = runs[measure].transpose("learning_rate", ..., "seed").astype(np.float64)
+    failed = (runs.failed | ~np.isfinite(values)).transpose(*values.dims)
+    lost = failed & runs.done if "done" in runs else failed
+    return values.where(~failed), lost.transpose(*values.dims).values
 
 
-def _look(name: str) -> dict:
-    """Return how to draw what has a meaning; nothing, so as the style's cycle has it, for what has none."""
-    shown = colour(name)
-    return {"color": shown, "linestyle": "-"} if shown else {}
+def _borders(rates) -> np.ndarray:
+    """Return where each rate's cell begins, and where the last ends: half way to the next on a logarithmic axis."""
+    grid = np.log10(rates)
+    half = np.diff(grid) / 2 if len(grid) > 1 else np.array([0.1])
+    return 10.0 ** np.concatenate([grid - np.pad(half, (1, 0), "edge")[: len(grid)], grid[-1:] + half[-1:]])
 
 
 def _shades(kinds: Sequence[str]) -> list[str]:
@@ -634,12 +513,6 @@ def _window(traces: Mapping):
     return top, np.concatenate([run[losses <= top] for run, losses in runs])
 
 
-def _with_legend(figure, axes, columns: int):
-    tight = {"handletextpad": 0.3, "columnspacing": 1.0, "handlelength": 1.4}
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=columns, **tight)
-    return figure
-
-
 def _last(inside) -> int:
     """Return the last step that ended inside the picture."""
     return len(inside) - 1 - int(inside[::-1].argmax())
@@ -677,7 +550,7 @@ def _over_rates(runs: Mapping):
     below.set(xlabel="step")
     if not constant:
         below.set(ylabel="applied\nlearning rate", ylim=(0, None))
-    return _with_legend(figure, above, 2), above
+    return _style.with_legend(figure, above, 2), above
 
 
 def _logarithmic(axes, losses, top: float) -> None:

@@ -1,9 +1,7 @@
 """The record of a sweep: what every lane did and came to, how it was made, and the learning rate that it chose."""
 
-import math
-import os
+import json
 from dataclasses import dataclass
-from numbers import Real
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +9,6 @@ import xarray as xr
 
 from lrlib import _checks
 from lrlib.streams import stream
-
-RECORD = "a sweep of lrlib"  # what says in a file that it is one
-RESAMPLES = 1000
 
 
 class Runs(xr.Dataset):
@@ -23,9 +18,9 @@ class Runs(xr.Dataset):
     between the first two. A variable ``done`` (learning_rate[, name], seed) is False for lanes that are not trained
     yet: their values are NaN, and they have not failed. Without it all are done.
 
-    The attributes are numbers and texts, since they go into the file; what is neither is written as JSON. They say how
-    the record was made: ``model``, ``optimizer``, ``schedule``, ``data``, ``batch_size``, ``constant_loss`` and the
-    versions of what it was made with.
+    The attributes say how the record was made: ``model``, ``optimizer``, ``schedule``, ``data``, ``batch_size``,
+    ``constant_loss`` (NaN where it is unknown), and the versions of what made it. They are what JSON can hold, and
+    stand in the file as one text.
 
     Notes
     -----
@@ -87,36 +82,32 @@ class Runs(xr.Dataset):
         decades = _checks.positive("decades", decades)
         if not str(measure).endswith("_loss"):
             raise ValueError(f"measure must be a loss, got {measure!r}")
-        best = best_rate(self, measure)
-        if best.axis:
-            raise ValueError(f"runs must have one value of {best.axis}, got all: choose one with sel({best.axis}=…)")
-        rates, losses, _ = _by_rate(self, measure)
-        low, high = best.learning_rate * 10 ** (decades / 2 * np.array([-1, 1]))
+        rates, losses, axis = _by_rate(self, measure)
+        if axis:
+            raise ValueError(f"runs must have one value of {axis}, got all: choose one with sel({axis}=…)")
+        best = best_rate(self, measure).learning_rate
+        low, high = best * 10 ** (-decades / 2), best * 10 ** (decades / 2)
         if low < rates[0] * (1 - 1e-9) or high > rates[-1] * (1 + 1e-9):
-            raise ValueError(
-                f"learning_rates must span {decades:g} decades around {best.learning_rate:g}, the best of them, from "
-                f"{low:.2g} to {high:.2g}, but go from {rates[0]:g} to {rates[-1]:g}"
-            )
-        most = float(self.attrs.get("constant_loss", math.nan))
-        if math.isnan(most):
-            first = self.loss.isel(step=0).sortby("learning_rate").transpose("learning_rate", "seed")
-            most = first.values
+            raise ValueError(f"learning_rates must go from {low:.2g} to {high:.2g}, got {rates[0]:g} to {rates[-1]:g}")
+        if np.isnan(most := self.attrs.get("constant_loss", np.nan)):
+            most = self.loss.isel(step=0).sortby("learning_rate").transpose("learning_rate", "seed").values
         means = np.minimum(losses[:, 0], most).mean(axis=1)
-        points = np.unique(np.concatenate([rates[(rates > low) & (rates < high)], [low, high]]))
-        regret = np.interp(np.log10(points), np.log10(rates), means - means[rates == best.learning_rate])
-        return float(np.trapezoid(regret, np.log10(points)) / decades)
+        points = np.log10([low, *rates[(rates > low) & (rates < high)], high])
+        regret = np.interp(points, np.log10(rates), means - means[rates == best])
+        return float(np.trapezoid(regret, points) / decades)
 
     def plot(self, kind: str | None = None, *, measure: str = "validation_loss", **how):
-        """Draw the runs: the U, the loss curves of some rates, or the map of the rate and a second axis.
+        """Draw the runs: the U, the loss curves of some rates, or the map over the rate and a second axis.
 
         Parameters
         ----------
-        kind : {"u", "curves"}
-            :func:`lrlib.plot.u_shape` or :func:`lrlib.plot.curves`; by default the U.
+        kind : {"u", "curves", "map"}
+            :func:`lrlib.plot.u_shape`, :func:`lrlib.plot.curves` or :func:`lrlib.plot.heat_map`; by default the map if
+            there is a second axis, else the U.
         measure : str
             What to draw, or by what a curve's rate is too small or too large.
         **how
-            What these functions take besides: ``rates=[0.01, 0.1]``.
+            What that function takes besides: ``rates=[0.01, 0.1]``.
 
         Returns
         -------
@@ -125,16 +116,18 @@ class Runs(xr.Dataset):
         Raises
         ------
         ValueError
-            If ``kind`` is another, or as these functions.
+            If ``kind`` is another; if there is a second axis and the map is not asked for, or none and it is; and as
+            these functions.
         """
         from lrlib import plot
 
-        draw = {"u": plot.u_shape, "curves": plot.curves}
-        if (kind := kind or "u") not in draw:
-            raise ValueError(f"kind must be one of {', '.join(draw)}, got {kind!r}")
-        return draw[kind](self, measure=measure, **how)
+        kinds = {"map": plot.heat_map} if _axis(self) else {"u": plot.u_shape, "curves": plot.curves}
+        kind = kind or next(iter(kinds))
+        if kind not in kinds:
+            raise ValueError(f"kind must be {' or '.join(kinds)} of these runs, got {kind!r}")
+        return kinds[kind](self, measure=measure, **how)
 
-    def save(self, path: str | os.PathLike) -> None:
+    def save(self, path: str | Path) -> None:
         """Write the record to a NetCDF file, whole or not at all: a file of that name stays until the new one is ready.
 
         Parameters
@@ -144,26 +137,25 @@ class Runs(xr.Dataset):
 
         Raises
         ------
-        TypeError, ValueError
-            If ``path`` is a folder or lies in none, or an attribute is neither a number nor a text.
+        TypeError
+            If an attribute is nothing that JSON has: a text, a number, a list or a dictionary of them.
+        ValueError
+            If ``path`` is a folder, or lies in none that exists.
         """
         path = Path(path)
-        for name, value in self.attrs.items():
-            if isinstance(value, bool) or not isinstance(value, (str, Real)):
-                raise TypeError(f"attrs[{name!r}] must be a text or a number, got {value!r}")
         if path.is_dir() or not path.parent.is_dir():
             raise ValueError(f"path must be a file in a folder that exists, got {str(path)!r}")
-        unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-        record = self.drop_encoding().assign_attrs(record=RECORD)
+        unfinished = path.with_name(f".{path.name}.unfinished")
+        record = Runs(self.data_vars, self.coords, {"lrlib": json.dumps(self.attrs)}).drop_encoding()
+        as_it_is = {name: {"_FillValue": None} for name in self.variables}  # or the bits of a NaN would change
         try:
-            as_they_are = {name: {"_FillValue": None} for name in record.variables}
-            record.to_netcdf(unfinished, engine="h5netcdf", encoding=as_they_are)
+            record.to_netcdf(unfinished, engine="h5netcdf", encoding=as_it_is)
             unfinished.replace(path)
         finally:
             unfinished.unlink(missing_ok=True)
 
 
-def load(path: str | os.PathLike) -> Runs:
+def load(path: str | Path) -> Runs:
     """Read what :meth:`Runs.save` wrote.
 
     Parameters
@@ -193,16 +185,13 @@ def load(path: str | os.PathLike) -> Runs:
     must = f"path must be a file that Runs.save wrote, got {str(path)!r}"
     if not Path(path).exists():
         raise FileNotFoundError(f"{must}, which does not exist")
-    if Path(path).is_dir():
-        raise ValueError(f"{must}, a folder")
     try:
         saved = xr.load_dataset(path, engine="h5netcdf").drop_encoding()
     except Exception as error:  # what HDF5 says of a damaged file has many types
         raise ValueError(f"{must}, which cannot be read: {error}") from error
-    attrs = {name: value.item() if isinstance(value, np.generic) else value for name, value in saved.attrs.items()}
-    if attrs.pop("record", None) != RECORD:
+    if "lrlib" not in saved.attrs:
         raise ValueError(f"{must}, which is no sweep")
-    return Runs(saved.data_vars, saved.coords, attrs)
+    return Runs(saved.data_vars, saved.coords, json.loads(saved.attrs["lrlib"]))
 
 
 @dataclass(frozen=True)
@@ -230,8 +219,8 @@ class BestRate:
     index: int
     low: float
     high: float
-    interval_low: float = math.nan
-    interval_high: float = math.nan
+    interval_low: float = np.nan
+    interval_high: float = np.nan
     axis: str = ""
     value: object = None
     on_edge: bool = False
@@ -242,11 +231,10 @@ class BestRate:
         return self.high / self.low
 
     def __str__(self):
-        known = not math.isnan(self.interval_low)
-        interval = f" ({self.interval_low:.2g}–{self.interval_high:.2g})" if known else ""
-        valley = f"valley {self.low:.2g}–{self.high:.2g}, ×{self.width:.2g}"
+        interval = f" ({self.interval_low:.2g}–{self.interval_high:.2g})" if self.interval_low > 0 else ""
         axis = f", {self.axis} {self.value}{', on the edge' * self.on_edge}" if self.axis else ""
-        return f"best rate {self.learning_rate:.2g}{interval}, {valley}{axis}"
+        chosen = f"best rate {self.learning_rate:.2g}{interval}"
+        return f"{chosen}, valley {self.low:.2g}–{self.high:.2g}, ×{self.width:.2g}{axis}"
 
 
 def best_rate(runs: xr.Dataset, measure: str = "validation_loss") -> BestRate:
@@ -288,30 +276,22 @@ def best_rate(runs: xr.Dataset, measure: str = "validation_loss") -> BestRate:
     rates, values, axis = _by_rate(runs, measure)
     means, seeds = values.mean(axis=2), values.shape[2]
     best, at = np.unravel_index(means.argmin(), means.shape)
-    if not np.isfinite(means[best, at]):
+    if not (usable := np.isfinite(means)).any():
         raise ValueError("learning_rates must have one under which no run failed, but each had a failed run")
     rate = float(rates[best])
     if best in (0, len(rates) - 1):
-        side, further = ("lowest", rate / 10) if best == 0 else ("highest", rate * 10)
-        raise ValueError(
-            f"learning_rates must go on beyond {rate:g}, the {side} and the best of them, since a better one may lie "
-            f"outside: try rates as far as {further:g}"
-        )
-    usable = np.isfinite(means)
-    drawn = stream(0, "interval of the best rate").multinomial(seeds, np.full(seeds, 1 / seeds), RESAMPLES)
-    found = rates[np.nonzero(usable)[0][(drawn @ values[usable].T).argmin(axis=1)]]
-    interval = np.quantile(found, [0.05, 0.95], method="inverted_cdf") if seeds > 1 else [math.nan, math.nan]
-    of_value = means[:, at]
-    outside = np.flatnonzero(~(of_value <= of_value[best] + 0.1 * abs(of_value[best])))
-    low = outside[outside < best].max(initial=-1) + 1
-    high = outside[outside > best].min(initial=len(rates)) - 1
+        side = f"lowest and best: try {rate / 10:g}" if best == 0 else f"highest and best: try {rate * 10:g}"
+        raise ValueError(f"learning_rates must go on beyond {rate:g}, the {side}, since a better one may lie outside")
+    drawn = stream(0, "interval of the best rate").multinomial(seeds, np.full(seeds, 1 / seeds), 1000)
+    found = rates[usable.nonzero()[0][(drawn @ values[usable].T).argmin(axis=1)]]
+    interval = np.quantile(found, [0.05, 0.95], method="inverted_cdf") if seeds > 1 else [np.nan] * 2
+    outside = np.flatnonzero(means[:, at] > means[best, at] + 0.1 * abs(means[best, at]))
+    low, high = outside[outside < best].max(initial=-1) + 1, outside[outside > best].min(initial=len(rates)) - 1
     ends = map(float, [rates[low], rates[high], *interval])
-    index = runs.learning_rate.values.tolist().index(rate)
-    if not axis:
-        return BestRate(rate, index, *ends)
-    tried = runs[axis].values
+    tried = runs[axis].values if axis else np.array([None])
     on_edge = len(tried) > 1 and tried.dtype.kind in "iuf" and tried[at] in (tried.min(), tried.max())
-    return BestRate(rate, index, *ends, axis, tried[at].item(), bool(on_edge))
+    index = runs.learning_rate.values.tolist().index(rate)
+    return BestRate(rate, index, *ends, axis, tried.tolist()[at], bool(on_edge))
 
 
 def _by_rate(runs, measure: str):
@@ -324,18 +304,20 @@ def _by_rate(runs, measure: str):
     known = [f"{part}_{what}" for part in ("validation", "train") for what in ("loss", "accuracy")]
     if measure not in known or measure not in runs:
         raise ValueError(f"measure must be one of {', '.join(n for n in known if n in runs)}, got {measure!r}")
-    dims = runs[measure].dims
-    others = [name for name in dims if name not in ("learning_rate", "seed")]
-    if len(dims) != 2 + len(others) or len(others) > 1:
-        raise ValueError(
-            f"runs must have several learning rates and seeds, and one other axis at most, got {', '.join(dims)}"
-        )
+    dims, axis = runs[measure].dims, _axis(runs)
+    if not {"learning_rate", "seed"} <= set(dims):
+        raise ValueError(f"runs must have several learning rates and seeds, got {', '.join(dims)}")
     if "done" in runs and (missing := int((~runs.done).sum())):
-        raise ValueError(
-            f"runs must all be trained, but {missing} of {runs.done.size} are not: sweep(..., resume=runs) goes on"
-        )
+        raise ValueError(f"runs must be done, but {missing} of {runs.done.size} are not: sweep(…, resume=runs) goes on")
     runs = runs.sortby("learning_rate")
     values = 1 - runs[measure] if measure.endswith("accuracy") else runs[measure]
-    values = values.where(np.isfinite(values) & ~runs.failed, np.inf).transpose("learning_rate", *others, "seed")
-    shape = len(runs.learning_rate), -1, len(runs.seed)
-    return runs.learning_rate.values, values.values.reshape(shape).astype(np.float64), "".join(others)
+    values = values.where(np.isfinite(values) & ~runs.failed, np.inf).transpose("learning_rate", ..., "seed").values
+    return runs.learning_rate.values, values.reshape(len(values), -1, values.shape[-1]).astype(float), axis
+
+
+def _axis(runs) -> str:
+    """Return the name of the second axis, "" if there is none."""
+    others = [name for name in runs.dims if name not in ("learning_rate", "seed", "step")]
+    if len(others) > 1:
+        raise ValueError(f"runs must have one axis at most beside the learning rate, got {', '.join(others)}")
+    return "".join(others)

@@ -231,7 +231,8 @@ def test_no_meaning_without_a_rate_that_works():
 def test_the_u_and_its_curves_have_one_colour_for_one_rate():
     runs = swept()
     axes = plot.u_shape(runs, rates=[0.01, 0.2, 1.0]).axes[0]
-    points = {line.get_xdata()[0]: line for line in axes.lines if line.get_marker() == "o" and len(line.get_xdata())}
+    dots = [line for line in axes.lines if line.get_marker() == "o" and len(line.get_xdata())]
+    points = {line.get_xdata()[0]: line for line in dots if line.get_mfc() != "none"}
     crosses = {x for line in axes.lines if line.get_marker() == "x" for x in line.get_xdata()}
     assert set(points) == set(GRID) and crosses == {1.0, 10.0}
     assert points[0.1].get_ydata()[0] == pytest.approx(0.105)
@@ -242,6 +243,92 @@ def test_the_u_and_its_curves_have_one_colour_for_one_rate():
         assert line.get_color() == points[rate].get_color()
         losses = runs.loss.sel(learning_rate=rate).mean("seed").values.reshape(3, 10).mean(axis=1)
         np.testing.assert_allclose(drawn(line), [[4.5, 14.5, 24.5], losses])
+
+
+def test_the_u_shows_every_run_the_valley_and_the_best_rate():
+    runs = swept()
+    for some in runs, runs.isel(learning_rate=[3, 0, 4, 2, 1]):
+        figure = plot.u_shape(some)
+        (axes,) = figure.axes
+        seeds = {line.get_xdata()[0]: line.get_ydata() for line in axes.lines if line.get_marker() == "."}
+        np.testing.assert_array_equal(seeds[0.1], runs.validation_loss[1])
+        np.testing.assert_array_equal(seeds[1.0], [np.nan, 0.5, 0.5, 0.55], "without the run that failed")
+        (ring,) = (line for line in axes.lines if line.get_mfc() == "none" and line.get_marker() == "o")
+        assert drawn(ring) == ([0.2], pytest.approx([0.1]))
+        shaded = sorted(edge for patch in axes.patches for edge in (patch.get_x(), patch.get_x() + patch.get_width()))
+        # half way to the neighbours, 0.01 and 1, on the logarithmic axis
+        np.testing.assert_allclose(shaded, np.sqrt([0.01 * 0.1, 0.1 * 0.2, 0.1 * 0.2, 0.2 * 1]))
+        assert set(legend(figure)) == {"best, 0.2", "too small", "right", "too large", "failed runs"}
+
+
+def test_lanes_that_are_not_trained_have_not_failed():
+    runs, done = swept(), np.ones((5, SEEDS), bool)
+    done[0], done[1, 2:] = False, False
+    runs["done"] = ("learning_rate", "seed"), done
+    runs["validation_loss"] = runs.validation_loss.where(runs.done)
+    assert plot.meanings(runs) == ["too small", "right", "right", "too large", "failed"]
+    (axes,) = plot.u_shape(runs).axes
+    assert {x for line in axes.lines if line.get_marker() == "x" for x in line.get_xdata()} == {1.0, 10.0}
+    dots = [line for line in axes.lines if line.get_marker() == "o" and len(line.get_xdata())]
+    means = {line.get_xdata()[0]: line.get_ydata()[0] for line in dots}
+    assert set(means) == {0.1, 0.2, 1.0, 10.0} and means[0.1] == pytest.approx(0.105 * 0.95)
+
+
+def test_without_rates_one_of_each_meaning_is_drawn():
+    assert legend(plot.curves(swept())) == ["too small, 0.01", "right, 0.2", "too large, 1", "failed, 10"]
+
+
+def mapped():
+    """A sweep over two axes: at the rate 0.1 the momentum 0 is lower than 0.9, but a run failed; at 10 all did."""
+    loss = np.array([[9.0, 5.0, 4.0], [1.0, 3.0, 2.0], [3.0, 4.0, 5.0], [8.0, 8.0, 8.0]])[..., None] + [0.0, 0.5]
+    failed = np.zeros(loss.shape, bool)
+    failed[1, 0, 1] = failed[3] = True
+    dims = ("learning_rate", "momentum", "seed")
+    results = {"validation_loss": (dims, loss), "failed": (dims, failed), "test_accuracy": (dims, 1 - loss / 10)}
+    return xr.Dataset(results, {"learning_rate": [0.01, 0.1, 1.0, 10.0], "momentum": [0.0, 0.5, 0.9], "seed": [0, 1]})
+
+
+@pytest.mark.parametrize("measure", ["validation_loss", "test_accuracy"])
+def test_the_map_of_two_axes(measure):
+    runs = mapped()
+    for some in (
+        runs,
+        runs.isel(learning_rate=[2, 0, 3, 1], momentum=[1, 2, 0]),
+        runs.transpose("seed", "momentum", ...),
+    ):
+        axes, bar = plot.heat_map(some, measure).axes
+        (mesh,) = axes.collections
+        expected = runs[measure].mean("seed").values.T
+        expected[0, 1] = runs[measure][1, 0, 0]  # without the run that failed
+        np.testing.assert_allclose(mesh.get_array()[:, :3], expected[:, :3])
+        assert mesh.get_array()[:, 3].mask.all(), "no run came through"
+        crosses, ring = axes.lines
+        assert sorted(zip(*drawn(crosses), strict=True)) == [(0.1, 0), (10, 0), (10, 1), (10, 2)]
+        assert drawn(ring) == ([pytest.approx(0.1)], [2]), "not the one that is lower, of which a run failed"
+        assert [text.get_text() for text in axes.get_yticklabels()] == ["0.0", "0.5", "0.9"]
+        assert (axes.get_xlabel(), axes.get_ylabel()) == ("learning rate", "momentum")
+        assert bar.get_ylabel() == measure.replace("_", " ")
+        # a cell ends half way to the next rate, and the better the greener, whatever the measure
+        np.testing.assert_allclose(mesh.get_coordinates()[0, :, 0], 10.0 ** np.arange(-2.5, 2))
+        colours = mesh.to_rgba(mesh.get_array())
+        best, worst = colours[2, 1], colours[0, 0]
+        assert best[:3].sum() < worst[:3].sum() and not mesh.get_array().mask[:, :3].any()
+
+
+def test_a_map_of_names_keeps_their_order():
+    runs = mapped().rename(momentum="shape").assign_coords(shape=["late", "constant", "linear"])
+    assert [text.get_text() for text in plot.heat_map(runs).axes[0].get_yticklabels()] == ["late", "constant", "linear"]
+
+
+def test_a_map_of_what_has_no_two_axes():
+    with pytest.raises(ValueError, match="runs must have one axis beside the learning rate, got none"):
+        plot.heat_map(swept())
+    runs = mapped()
+    with pytest.raises(ValueError, match="got momentum, decay"):
+        plot.heat_map(runs.expand_dims(decay=[0, 1]).transpose("momentum", "decay", ...))
+    runs["failed"] = runs.failed | True
+    with pytest.raises(ValueError, match="runs must have a cell in which no run failed, got none in validation_loss"):
+        plot.heat_map(runs)
 
 
 def test_an_accuracy_is_high_where_the_rate_is_right():
@@ -356,6 +443,7 @@ def test_figures_fit_a_phone_and_are_transparent():
         plot.contours(BOWL, IN_THE_BOWL),
         plot.u_shape(runs),
         plot.curves(runs, [0.1]),
+        plot.heat_map(mapped()),
         plot.compare({"late": [1.0, 2.0]}, "loss"),
     ):
         assert figure.get_size_inches()[0] == 4.4 and figure.get_facecolor()[3] == 0

@@ -125,13 +125,13 @@ MUTANTS = [
         "(planned * learning_rates)", "(planned[::-1] * learning_rates)",
     ),
     Mutant(
-        "a failed run is as good as a run can be", "sweep",
+        "a failed run is as good as a run can be", "runs",
         "a_rate_of_which_one_run_of_eight_failed_is_never_the_best", 2,
-        "values.where(usable, np.inf)", "values.where(usable, 0.0)",
+        "& ~runs.failed, np.inf)", "& ~runs.failed, 0.0)",
     ),
     Mutant(
-        "the valley ends at once", "sweep", "the_valley_ends_where_a_mean_is_more_than_a_tenth_above", 2,
-        "means[best] + 0.1 * abs(means[best])", "means[best]",
+        "the valley ends at once", "runs", "the_valley_ends_where_a_mean_is_more_than_a_tenth_above", 2,
+        "means[best, at] + 0.1 * abs(means[best, at])", "means[best, at]",
     ),
     Mutant(
         "a sweep climbs", "recipe", "an_update_is_keras_s_own_step_by_step", 2,
