@@ -75,15 +75,21 @@ def site(finished_book):
 
 @pytest.fixture(scope="session")
 def new_page(chromium, site):
-    """``new_page(name, …)``: as ``visit`` below, for a wider scope; whoever asks for it closes ``page.context``."""
+    """``new_page(name, …)``: as ``visit`` below, for a wider scope; whoever asks for it closes ``page.context``.
 
-    def new_page(name, size=DESK, dark=False, **options):
+    A script that is named ``before`` runs before those of the page; ``page.asked`` holds every address.
+    """
+
+    def new_page(name, size=DESK, dark=False, before="", **options):
         options = {"viewport": size, "color_scheme": "dark" if dark else "light"} | options
         context = chromium.new_context(**options)
         page = context.new_page()
-        page.messages, page.foreign = [], []
+        if before:
+            page.add_init_script(before)
+        page.messages, page.foreign, page.asked = [], [], []
 
         def only_here(route):
+            page.asked.append(route.request.url)
             if urlsplit(route.request.url).hostname in ("127.0.0.1", None):
                 return route.continue_()
             page.foreign.append(route.request.url)

@@ -39,3 +39,34 @@ def test_axe_would_find_something(visit):
     page = visit("zh")
     page.evaluate("document.querySelector('article').append(document.createElement('img'))")
     assert any(line.startswith("image-alt") for line in violations(page))
+
+
+def test_of_many_texts_of_one_kind_the_one_that_is_badly_seen_is_found(visit):
+    page = visit("zh")
+    page.evaluate(
+        """() => {
+          const texts = Array.from({ length: 5 }, (_, i) => `<p class="alike" id="alike-${i}">Some words</p>`).join("");
+          document.querySelector("article").insertAdjacentHTML("afterbegin", texts);
+        }"""
+    )
+    ask = lambda: violations(page, rules=["color-contrast"])  # noqa: E731
+    assert ask() == []
+    changes = {
+        "its own colour": "style.color = '#999'",
+        "the ground behind it": "style.background = '#888'",
+        "how it is seen through": "style.opacity = '0.5'",
+    }
+    for what, change in changes.items():
+        page.evaluate(f"document.getElementById('alike-3').{change}")
+        assert ask() == ["color-contrast: #alike-3"], what
+        page.evaluate("document.getElementById('alike-3').removeAttribute('style')")
+    page.evaluate(
+        """() => {
+          const { left, top, width, height } = document.getElementById("alike-2").getBoundingClientRect();
+          const box = document.createElement("div");
+          box.style = `position: absolute; z-index: -1; background: #333; left: ${left}px; top: ${top + scrollY}px; `
+            + `width: ${width}px; height: ${height}px`;
+          document.body.append(box);
+        }"""
+    )
+    assert ask() == ["color-contrast: #alike-2"], "a box behind it that is not around it"

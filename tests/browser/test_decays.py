@@ -10,7 +10,6 @@ from axe import violations
 from where import DESK, PHONE
 
 from lrlib import Constant, ExponentialDecay, InverseTimeDecay, PiecewiseConstantDecay, StepDecay
-from lrlib.quiet import keras
 from lrlib.schedules import as_schedule
 
 CHAPTER = "chapters/05-decay"
@@ -67,6 +66,8 @@ def settings(data):
 
 
 def test_every_rate_is_that_of_lrlib_and_of_the_code_that_is_copied(workbench):
+    from lrlib.quiet import keras  # it takes seconds, which other processes need not spend
+
     page, figure = workbench()
     data = json.loads(figure.locator('script[type="application/json"]').text_content())
     assert (
@@ -105,6 +106,8 @@ def test_every_rate_is_that_of_lrlib_and_of_the_code_that_is_copied(workbench):
 
 
 def test_a_late_schedule_of_keras_trains_and_is_kept_with_the_model(workbench):
+    import lrlib.quiet  # noqa: F401
+
     page, figure = workbench()
     figure.get_by_label("Decay", exact=True).select_option("late")
     given = {}

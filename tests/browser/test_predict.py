@@ -8,7 +8,7 @@ import pytest
 from axe import violations
 from where import CHAPTERS, PHONE, ROOT
 
-PARTS = {"include": [["div.admonition.predict"], ["ul.options"], ["div.reason"]]}
+PARTS = "div.admonition.predict, ul.options, div.reason"
 
 each_chapter = pytest.mark.parametrize("name", CHAPTERS)
 
@@ -112,10 +112,10 @@ def press_every_option(page):
 
 @each_chapter
 def test_every_prediction_and_every_question(visit, name):
+    """test_axe.py has asked axe about the page as it comes; here it is asked when all has been answered."""
     page = visit(name, size=PHONE)
     boxes, expected = page.locator("div.admonition.predict"), records(name)
     assert boxes.count() == len(expected) > 0
-    assert violations(page, PARTS, preload=False) == []
     asked = []
     # The page's own pictures are loaded where a reader comes by.
     note = lambda request: "/_images/" in request.url or asked.append(request.url)  # noqa: E731
@@ -134,7 +134,7 @@ def test_every_prediction_and_every_question(visit, name):
     page.remove_listener("request", note)
     assert violations(page, PARTS, preload=False) == []
     page.evaluate("document.documentElement.dataset.theme = 'dark'")
-    assert violations(page, PARTS, preload=False) == []
+    assert violations(page, PARTS, rules=["color-contrast"], preload=False) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     assert asked == [] and page.foreign == [] and page.messages == []
     assert page.evaluate("localStorage.length + sessionStorage.length + document.cookie.length") <= 2  # the theme's

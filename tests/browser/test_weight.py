@@ -7,15 +7,21 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from where import CHAPTERS, DESK, HTML, PAGES, PHONE
 
+pytestmark = pytest.mark.xdist_group("weight")  # what they look at is made once
 FIRST, FURTHER = 250_000, 120_000  # bytes, compressed, of a page as it opens; what is far below comes as one reads on
 WHOLE = 200_000  # of a further page that is read to its end
 PACKED = {".woff2", ".webp", ".png"}
-SHIFT = """() => new Promise((done) => {
-  let sum = 0;
-  new PerformanceObserver((list) => { for (const entry of list.getEntries()) sum += entry.value; })
-    .observe({ type: "layout-shift", buffered: true });
-  setTimeout(() => done(sum), 300);
-})"""
+SHIFTS = """
+  window.jumped = 0;
+  const add = (entries) => entries.forEach(({ value }) => (window.jumped += value));
+  window.observer = new PerformanceObserver((list) => add(list.getEntries()));
+  window.observer.observe({ type: "layout-shift" });
+  window.jumps = async () => {  // of all frames that were drawn
+    for (let i = 0; i < 2; i++) await new Promise(requestAnimationFrame);
+    add(window.observer.takeRecords());
+    return window.jumped;
+  };
+"""
 TO_THE_END = """async () => {
   for (let y = 0; y < document.body.scrollHeight; y += 600) {
     scrollTo(0, y);
@@ -67,23 +73,17 @@ def weight(address):
     return len(content) if file.suffix in PACKED else len(gzip.compress(content, mtime=0))
 
 
-def watched(page, files):
-    page.on("request", lambda request: request.url.startswith("data:") or files.add(request.url))
-    return files
-
-
 @pytest.fixture(scope="module")
 def carried(new_page):
     """{page: (files as it opens, files to its end, how much it jumped)}, on a phone, each in an empty browser."""
     found = {}
     for name in PAGES:
-        page = new_page(name, size=PHONE)
-        files = watched(page, set())
-        page.reload(wait_until="networkidle")
-        opened, jump = set(files), page.evaluate(SHIFT)
-        page.evaluate(TO_THE_END)
+        page = new_page(name, size=PHONE, before=SHIFTS)
         page.wait_for_load_state("networkidle")
-        found[name] = opened, set(files), max(jump, page.evaluate(SHIFT))
+        opened = set(page.asked)
+        page.evaluate(TO_THE_END)
+        page.wait_for_function("[...document.images].every((image) => image.complete || !image.checkVisibility())")
+        found[name] = opened, set(page.asked), page.evaluate("jumps()")
         page.context.close()
     return found
 
