@@ -141,15 +141,15 @@ def dead(html):
 
 
 def numbers():
-    """On which page of the PDF an article begins, by its name: that of the bookmark with its title, in their order."""
+    """On which page of the PDF an article begins, by its name, to which its line in the contents leads."""
     reader = PdfReader(PDF)
-    chapters = [mark for mark in reader.outline if not isinstance(mark, list)]
-    return {
-        name_of(page): reader.get_destination_page_number(mark) + 1 for page, mark in zip(PAGES, chapters, strict=True)
-    }
+    names = {f"/{name_of(page)}" for page in PAGES}
+    places = reader.named_destinations.items()
+    return {name[1:]: reader.get_destination_page_number(place) + 1 for name, place in places if name in names}
 
 
-def print_it(tab):
+def print_it(tab, html, tagged=True):
+    PRINTED.write_text(html, encoding="utf8")
     tab.goto(PRINTED.as_uri())
     tab.emulate_media(media="print")
     tab.evaluate("() => document.fonts.ready")
@@ -158,7 +158,7 @@ def print_it(tab):
     if cut := tab.evaluate(CUT):
         sys.exit("\n".join(["This would be cut at the edge, or is not there:", *cut]))
     # The widths of cover and contents are those of tools/pdf.css, the page numbers stand in the lower margin.
-    tab.pdf(path=PDF, format="A4", tagged=True, outline=True, print_background=True, prefer_css_page_size=True,
+    tab.pdf(path=PDF, format="A4", tagged=tagged, outline=tagged, print_background=True, prefer_css_page_size=True,
             display_header_footer=True, header_template="<span></span>", footer_template=FOOTER)  # fmt: skip
 
 
@@ -173,12 +173,10 @@ def main():
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=found_browser())
         tab = browser.new_page(viewport={"width": 657, "height": 900})  # the paper less its margins
-        pages = {}
-        for _ in range(2):  # the second time with the page numbers that the first one found
-            html = document(articles, sheets, pages)
-            PRINTED.write_text(html, encoding="utf8")
-            print_it(tab)
-            pages = numbers()
+        # First without ink, which takes half the time, for the page numbers, and then with them.
+        print_it(tab, document(articles, sheets, {}) + "<style>main * { visibility: hidden !important }</style>", False)
+        html = document(articles, sheets, numbers())
+        print_it(tab, html)
         browser.close()
     if lost := dead(html):
         sys.exit(f"These links lead nowhere: {', '.join(lost)}")
