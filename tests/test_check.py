@@ -28,3 +28,20 @@ def test_the_machine_that_checks_gets_a_browser_first():
     assert lines.index("make browser") < lines.index("make test")
     steps = (ROOT / ".github" / "workflows" / "test.yml").read_text(encoding="utf8")
     assert steps.index("run: make browser") < steps.index("run: make test")
+
+
+@pytest.mark.parametrize(
+    ("first", "other", "status"), [("platform", "platform", 0), ("platform", "nowhere", 1), ("nowhere", "platform", 1)]
+)
+def test_steps_at_the_same_time_are_told_apart_and_either_ends_the_check(first, other, status):
+    code = f"import check; check.beside(['one', '{first}'], ['two', '{other}']); print('and so on')"
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT / "tools", capture_output=True, text=True)
+    said = [line for line in run.stdout.splitlines() if line.startswith("──")]
+    ends = {"platform": "passed", "nowhere": "failed"}
+    assert [line.split(" after")[0] for line in said] == [
+        f"── one: {first} ",
+        f"── one: {ends[first]}",
+        f"── two: {other} ",
+        f"── two: {ends[other]}",
+    ]
+    assert run.returncode == status and ("and so on" in run.stdout) == (status == 0)

@@ -1,4 +1,4 @@
-"""Everything that must hold, step by step; the first step that fails ends it.
+"""Everything that must hold, step by step; a step that fails is the last.
 
 `check.py other-processor` runs the tests and the chapters as on a processor without the vector
 instructions of this one: a printed digit must not depend on the reader's machine.
@@ -7,7 +7,9 @@ instructions of this one: a printed digit must not depend on the reader's machin
 import os
 import subprocess
 import sys
+import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from chromium import NONE, found_browser
@@ -21,22 +23,48 @@ OF_THE_BUILD = [
     "tests/test_wheel.py",
     "tests/browser",
 ]
+WHEEL = ["pytest", "tests/test_wheel.py"]
+BUILT = ["pytest", "tests/test_site.py", "tests/test_meta.py", "tests/test_landing.py"]
 PARALLEL = ["-n", "auto", "--dist", "loadfile"]  # a notebook's cells have to stay together
 UNIT = ["pytest", *PARALLEL, "tests", "lrlib", "--doctest-modules", *(f"--ignore={test}" for test in OF_THE_BUILD)]
-BROWSER = ["pytest", "-n", "2", "--dist", "loadfile", "tests/browser"]
+# A browser waits now and then, so there is one more than processors. Tests without a group go to whoever is free.
+BROWSER = ["pytest", "-n", "3", "--dist", "loadgroup", "tests/browser"]
 CHAPTERS = ["pytest", *PARALLEL, "--nbval", "--nbval-current-env", "chapters"]
 
 
-def step(what, module, *arguments, **environment):
-    """Run a step in this Python, say what it does and how long it took, stop if it fails."""
-    print(f"\n── {what}: {module} {' '.join(arguments)}", flush=True)
+def passes(what, module, *arguments, out=None, **environment):
+    """Run a step in this Python, say what it does and how long it took, and tell whether it passed."""
+    print(f"\n── {what}: {module} {' '.join(arguments)}", file=out, flush=True)
     environment = os.environ | {"JUPYTER_PREFER_ENV_PATH": "1"} | environment
     command = [sys.executable, *([] if module.endswith(".py") else ["-m"]), module, *arguments]
     start = time.perf_counter()
-    status = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+    status = subprocess.run(command, cwd=ROOT, env=environment, check=False, stdout=out, stderr=out).returncode
     verdict = "failed" if status else "passed"
-    print(f"── {what}: {verdict} after {time.perf_counter() - start:.1f} s", flush=True)
-    if status:
+    print(f"── {what}: {verdict} after {time.perf_counter() - start:.1f} s", file=out, flush=True)
+    return not status
+
+
+def step(*what, **environment):
+    """A step by itself; if it fails, it is the last."""
+    if not passes(*what, **environment):
+        sys.exit(1)
+
+
+def beside(first, *others):
+    """A step that leaves a processor idle, and others meanwhile; what they say is printed after it, not between."""
+
+    def aside(steps):
+        with tempfile.TemporaryFile("w+", encoding="utf8", errors="replace") as said:
+            good = all([passes(*what, out=said) for what in steps])
+            said.seek(0)
+            return good, said.read()
+
+    with ThreadPoolExecutor(1) as pool:
+        later = pool.submit(aside, others)
+        good = passes(*first)
+        passed, said = later.result()
+    print(said, end="", flush=True)
+    if not (good and passed):
         sys.exit(1)
 
 
@@ -46,12 +74,13 @@ def everything():
     step("lint", "ruff", "check")
     step("format", "ruff", "format", "--check")
     step("notebooks are normalised", "tools/notebooks.py", "--check")
-    step("unit tests and examples in docstrings", *UNIT)
-    step("the wheel in an empty environment", "pytest", "tests/test_wheel.py")
-    step("the book", "tools/book.py")
-    step("the built site", "pytest", "tests/test_site.py", "tests/test_meta.py", "tests/test_landing.py")
+    beside(
+        ["the book", "tools/book.py"],  # runs its chapters one after the other
+        ["unit tests and examples in docstrings", *UNIT],
+        ["the wheel in an empty environment", *WHEEL],
+    )
+    beside(["what must fail the build", "pytest", "tests/test_build.py"], ["the built site", *BUILT])
     step("the site in a browser", *BROWSER)
-    step("what must fail the build", "pytest", "tests/test_build.py")
     step("chapters print what they printed", *CHAPTERS)
 
 
