@@ -12,6 +12,14 @@ import pytest
 from playwright.sync_api import sync_playwright
 from where import BELOW, DESK, HTML, NONE, ROOT, found_browser
 
+LONGEST = ["axe", "pdf", "weight", "predict", "pages", "decays", "jupyterlab"]  # tests of what, the longest first
+
+
+def pytest_collection_modifyitems(items):
+    """The files that take long begin, so that no process waits for another at the end."""
+    places = {f"test_{name}.py": place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.name, len(places)))
+
 
 @pytest.fixture(scope="session", autouse=True)
 def finished_book():

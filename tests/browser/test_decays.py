@@ -145,6 +145,7 @@ def test_by_keyboard(workbench, size, dark):
     assert figure.locator(".lr-area").count() == 0
     slider("run length").press("Home")
     assert "the last step has 0.27" in state.inner_text()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     figure.evaluate(
         "(node) => node.querySelector('select').scrollIntoView({ block: 'center' })"
     )  # not under the header
@@ -155,7 +156,6 @@ def test_by_keyboard(workbench, size, dark):
         "(f) => f.querySelector('.lr-heard').textContent === f.querySelector('.lr-state').textContent",
         arg=figure.element_handle(),
     )
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert page.messages == page.foreign == []
 
 

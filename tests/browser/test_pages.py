@@ -12,7 +12,6 @@ import pytest
 import yaml
 from where import BELOW, CHAPTERS, CONFIG, DESK, HTML, PAGES, PHONE, ROOT
 
-pytestmark = pytest.mark.xdist_group("pages")  # what they look at is made once
 OTHERS = ["genindex", "py-modindex", "search", "404"]  # pages that no notebook and no text of ours is behind
 ALL = [*PAGES, *OTHERS]
 REDIRECTS = CONFIG["sphinx"]["config"]["redirects"]

@@ -14,7 +14,6 @@ from where import HTML, ROOT
 sys.path.append(str(ROOT / "_ext"))
 from site_verdicts import TOGETHER  # noqa: E402
 
-pytestmark = pytest.mark.xdist_group("pdf")  # what they look at is made once
 A4 = 595, 842  # in points
 
 

@@ -131,11 +131,11 @@ def test_every_prediction_and_every_question(visit, name):
                 draw(page, box, ask)
     questions, options = press_every_option(page)
     assert questions == page.locator("details.answer").count() >= 3 and options >= 9
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     page.remove_listener("request", note)
     assert violations(page, PARTS, preload=False) == []
     page.evaluate("document.documentElement.dataset.theme = 'dark'")
     assert violations(page, PARTS, rules=["color-contrast"], preload=False) == []
-    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     assert asked == [] and page.foreign == [] and page.messages == []
     assert page.evaluate("localStorage.length + sessionStorage.length + document.cookie.length") <= 2  # the theme's
 

@@ -79,6 +79,7 @@ def test_along_the_rates_by_keyboard_and_by_hand(explorer, size, dark):
         assert f"the learning rate {rate:g}," in curves.get_attribute("aria-label")
         if key == "ArrowRight":
             continue  # a state like the one before
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         assert violations(page, "lr-figure[kind=sweep]", preload=False) == []
     assert state.inner_text() == "lr 100: 8 of 8 runs failed"
     failed = sum(
@@ -94,7 +95,6 @@ def test_along_the_rates_by_keyboard_and_by_hand(explorer, size, dark):
     assert state.inner_text().startswith("lr 0.001, too small") and slider.input_value() == "0"
     page.mouse.move(box["x"] + box["width"] * 0.8, y)
     assert slider.input_value() == "0", "only a pressed mouse drags"
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert page.messages == page.foreign == []
     beside = curves.bounding_box()["y"] < box["y"] + 40
     assert beside == (size == DESK)

@@ -7,7 +7,6 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from where import CHAPTERS, DESK, HTML, PAGES, PHONE
 
-pytestmark = pytest.mark.xdist_group("weight")  # what they look at is made once
 FIRST, FURTHER = 250_000, 120_000  # bytes, compressed, of a page as it opens; what is far below comes as one reads on
 WHOLE = 200_000  # of a further page that is read to its end
 PACKED = {".woff2", ".webp", ".png"}
