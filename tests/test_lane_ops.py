@@ -1,0 +1,193 @@
+"""What the room of substitutes computes for three lanes at once is what Keras computes for one lane after another."""
+
+from lrlib.quiet import keras, tf  # isort: skip  (the first import of TensorFlow)
+
+import numpy as np
+import pytest
+from keras import layers
+
+from lrlib.lane_ops import SUBSTITUTES, lane_ops
+
+LANES, SAMPLES = 3, 4
+LINE, PLANE, SPACE, ROW, VOLUME, FILM = (7, 4), (6, 7, 4), (5, 5, 6, 2), (5,), (4, 4, 4, 2), (4, 5, 5, 2)
+WORDS = "words"  # whole numbers from 0 to 4, of which layers make vectors; 0 is masked where masks are asked for
+
+
+def attention(layer, **call):
+    inputs = keras.Input(LINE)
+    hidden = layers.Dense(8)(inputs)
+    return keras.Model(inputs, layer([hidden, hidden]) if call.pop("listed", False) else layer(hidden, hidden, **call))
+
+
+def embedded(layer):
+    return [layers.Embedding(5, 3, mask_zero=True), layer]
+
+
+def stacked(kind):
+    return layers.RNN([getattr(layers, kind)(4), getattr(layers, kind)(3)], return_sequences=True, go_backwards=True)
+
+
+CONVOLUTIONS = {
+    "Conv1D": (LINE, lambda **how: layers.Conv1D(6, 3, **how)),
+    "Conv2D": (PLANE, lambda **how: layers.Conv2D(6, (3, 2), **how)),
+    "Conv3D": (SPACE, lambda **how: layers.Conv3D(4, 2, **how)),
+    "DepthwiseConv1D": (LINE, lambda **how: layers.DepthwiseConv1D(3, **how)),
+    "DepthwiseConv2D": (PLANE, lambda **how: layers.DepthwiseConv2D(3, depth_multiplier=2, **how)),
+    "SeparableConv1D": (LINE, lambda **how: layers.SeparableConv1D(5, 3, **how)),
+    "SeparableConv2D": (PLANE, lambda **how: layers.SeparableConv2D(5, 3, depth_multiplier=2, **how)),
+    "Conv1DTranspose": (LINE, lambda **how: layers.Conv1DTranspose(3, 3, **how)),
+    "Conv2DTranspose": (PLANE, lambda **how: layers.Conv2DTranspose(3, (3, 2), **how)),
+    "Conv3DTranspose": (VOLUME, lambda **how: layers.Conv3DTranspose(3, 2, **how)),
+}
+WAYS = {
+    "": {},
+    "same": {"padding": "same"},
+    "strides": {"strides": 2},
+    "same, strides": {"strides": 2, "padding": "same"},
+    "dilation": {"dilation_rate": 2},
+}
+KINDS = {
+    f"{name} {way}".strip(): (shape, lambda make=make, how=how: make(**how))
+    for name, (shape, make) in CONVOLUTIONS.items()
+    for way, how in WAYS.items()
+    if not ("Transpose" in name and way == "dilation")
+}
+KINDS |= {
+    "Conv1D causal": (LINE, lambda: layers.Conv1D(6, 3, padding="causal", dilation_rate=2)),
+    "Conv1D groups": (LINE, lambda: layers.Conv1D(6, 3, groups=2)),
+    "Conv2D groups": (PLANE, lambda: layers.Conv2D(6, 3, groups=2, strides=2, padding="same")),
+    "Conv3D groups": (SPACE, lambda: layers.Conv3D(4, 2, groups=2)),
+    "Conv2D channels first": (PLANE, lambda: layers.Conv2D(5, 3, padding="same", data_format="channels_first")),
+    "Conv2DTranspose output padding": (PLANE, lambda: layers.Conv2DTranspose(3, 3, 2, "same", output_padding=1)),
+    "Conv2DTranspose channels first": (PLANE, lambda: layers.Conv2DTranspose(3, 3, data_format="channels_first")),
+}
+for d, shape in (1, LINE), (2, PLANE), (3, VOLUME):
+    for pool in "MaxPooling", "AveragePooling":
+        make = getattr(layers, f"{pool}{d}D")
+        KINDS[make.__name__] = shape, lambda make=make: make(2)
+        KINDS[f"{make.__name__} same"] = shape, lambda make=make: make(3, strides=2, padding="same")
+        make = getattr(layers, f"Global{pool}{d}D")
+        KINDS[make.__name__] = shape, make
+    for name, more in ("UpSampling", 2), ("ZeroPadding", 1), ("Cropping", 1), ("SpatialDropout", 0.4):
+        make = getattr(layers, f"{name}{d}D")
+        KINDS[make.__name__] = shape, lambda make=make, more=more: make(more)
+for name in "Dropout", "GaussianNoise", "GaussianDropout", "AlphaDropout":
+    KINDS[name] = ROW, lambda name=name: getattr(layers, name)(0.4)
+for name in "SimpleRNN", "LSTM", "GRU":
+    make = getattr(layers, name)
+    KINDS |= {
+        name: (LINE, lambda make=make: make(4)),
+        f"{name} dropout": (LINE, lambda make=make: make(4, return_sequences=True, dropout=0.3, recurrent_dropout=0.2)),
+        f"{name} masked": (WORDS, lambda make=make: embedded(make(4))),
+        f"{name} both ways": (WORDS, lambda make=make: embedded(layers.Bidirectional(make(4, return_sequences=True)))),
+        f"{name} cells": (LINE, lambda name=f"{name}Cell": stacked(name)),
+    }
+KINDS |= {
+    "GRU stateful": (LINE, lambda: layers.GRU(4, stateful=True)),
+    "ConvLSTM1D": (FILM[:-1], lambda: layers.ConvLSTM1D(3, 3)),
+    "ConvLSTM2D": (FILM, lambda: layers.ConvLSTM2D(3, 3)),
+    "BatchNormalization": (PLANE, layers.BatchNormalization),
+    "LayerNormalization": (ROW, layers.LayerNormalization),
+    "GroupNormalization": (PLANE, lambda: layers.GroupNormalization(2)),
+    "RMSNormalization": (ROW, layers.RMSNormalization),
+    "UnitNormalization": (ROW, layers.UnitNormalization),
+    "Embedding": (WORDS, lambda: layers.Embedding(5, 3)),
+    "Embedding masked": (WORDS, lambda: embedded(layers.GlobalAveragePooling1D())),
+    "EinsumDense": (LINE, lambda: layers.EinsumDense("abc,cd->abd", output_shape=(7, 4), bias_axes="d")),
+    "PReLU": (LINE, layers.PReLU),
+    "TimeDistributed": (LINE, lambda: layers.TimeDistributed(layers.Dense(4, "gelu"))),
+    "ActivityRegularization": (ROW, lambda: layers.ActivityRegularization(0.1, 0.1)),
+    "MultiHeadAttention": (LINE, lambda: attention(layers.MultiHeadAttention(2, 4), use_causal_mask=True)),
+    "MultiHeadAttention dropout": (LINE, lambda: attention(layers.MultiHeadAttention(2, 4, dropout=0.2))),
+    "GroupQueryAttention": (LINE, lambda: attention(layers.GroupQueryAttention(4, 4, 2))),
+    "Attention": (LINE, lambda: attention(layers.Attention(use_scale=True, dropout=0.2), listed=True)),
+    "AdditiveAttention": (LINE, lambda: attention(layers.AdditiveAttention(), listed=True)),
+}
+COMPILED = [
+    "Conv1D causal", "Conv2D same, strides", "Conv2D groups", "Conv2DTranspose same, strides", "SeparableConv2D",
+    "Dropout", "GaussianNoise", "LSTM masked", "MultiHeadAttention dropout", "BatchNormalization",
+]  # fmt: skip
+
+
+def built(kind):
+    """Return a model of this kind, with a dense layer before it, and something for it to read."""
+    keras.utils.set_random_seed(1)
+    rng = np.random.default_rng(1)
+    shape, make = KINDS[kind]
+    if shape == WORDS:
+        x = rng.integers(0, 5, (SAMPLES, 6)).astype(np.int32)
+    else:
+        x = rng.normal(size=(SAMPLES, *shape)).astype(np.float32)
+    model = make()
+    if not isinstance(model, keras.Model):
+        first = keras.Input(x.shape[1:], SAMPLES, dtype=x.dtype)
+        dense = [] if shape == WORDS else [layers.Dense(shape[-1])]
+        model = keras.Sequential([first, *dense, *(model if isinstance(model, list) else [model])])
+    return model, tf.constant(x), rng
+
+
+def lanes_of(model, rng):
+    """Return weights and states for every lane, each with values of its own."""
+    weights = [v.numpy() + rng.normal(size=(LANES, *v.shape), scale=0.3) for v in model.trainable_variables]
+    states = [np.stack([v.numpy()] * LANES) for v in model.non_trainable_variables]
+    for state in states:  # other seeds, other moving averages
+        state += 7 * np.arange(LANES, dtype=state.dtype).reshape(-1, *[1] * (state.ndim - 1))
+    return [tf.constant(w, tf.float32) for w in weights], [tf.constant(s) for s in states]
+
+
+def answer(model, weights, states, x, ways):
+    """Return outputs, states and gradients of one lane; ``ways`` makes of the outputs a loss that asks for them all."""
+    asked = [*weights, x] if x.dtype.is_floating else weights
+    with tf.GradientTape() as tape:
+        tape.watch(asked)
+        outputs, states, losses = model.stateless_call(weights, states, x, training=True, return_losses=True)
+        loss = tf.add_n([tf.reduce_sum(outputs * ways), *losses])
+    gradients = tape.gradient(loss, asked, unconnected_gradients="zero")
+    return [outputs, *states, *map(tf.convert_to_tensor, gradients)]
+
+
+def at_once(function, elements, jit=False):
+    def program(*elements):
+        with lane_ops():
+            return tf.vectorized_map(lambda lane: function(*lane), elements, fallback_to_while_loop=False)
+
+    return tf.function(program, autograph=False, jit_compile=jit)(*elements)
+
+
+def compare(kind, jit):
+    model, x, rng = built(kind)
+    weights, states = lanes_of(model, rng)
+    ways = tf.constant(rng.normal(size=model.compute_output_shape(x.shape)), tf.float32)
+    found = at_once(lambda w, s: answer(model, w, s, x, ways), (weights, states), jit)
+    one = tf.function(lambda w, s: answer(model, w, s, x, ways), autograph=False, reduce_retracing=True)
+    for lane in range(LANES):
+        for mine, keras_s in zip(found, one([w[lane] for w in weights], [s[lane] for s in states]), strict=True):
+            largest = max(1, np.abs(keras_s).max(initial=0))
+            np.testing.assert_allclose(mine[lane] / largest, keras_s / largest, atol=5e-6, err_msg=kind)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_three_lanes_at_once_are_what_keras_computes_one_by_one(kind):
+    compare(kind, jit=False)
+
+
+@pytest.mark.parametrize("kind", COMPILED)
+def test_so_they_are_when_xla_compiles_them(kind):
+    compare(kind, jit=True)
+
+
+def test_outside_the_block_keras_has_its_own_functions():
+    own = [getattr(module, name) for module, name, _ in SUBSTITUTES]
+
+    def now():
+        return [getattr(module, name) for module, name, _ in SUBSTITUTES]
+
+    with lane_ops():
+        assert all(function is substitute for function, (*_, substitute) in zip(now(), SUBSTITUTES, strict=True))
+        with lane_ops():
+            pass
+        assert not any(function is keras_s for function, keras_s in zip(now(), own, strict=True))
+    assert now() == own
+    with pytest.raises(ZeroDivisionError), lane_ops():
+        raise ZeroDivisionError
+    assert now() == own
