@@ -23,14 +23,17 @@ FIGURE = re.compile(r'(<lr-figure kind="(\w+)".*?</lr-figure>)(\s*<script>.*?</s
 PICTURE = re.compile(r'src="data:image/png;base64,([^"]+)"')
 FOLDER = "lrlib"  # below _static
 
-# How high a figure is before its script has drawn it; a test in the browser measures the jump that is left.
+# How high a figure is before its script has drawn it, 100cqi being the width of the text; a test in the browser
+# measures the jump that is left.
 ROOM = {
-    "bowl": "calc(0.89 * min(27.5rem, 100vw - 2rem) + 14.4rem)",
+    "bowl": "calc(0.89 * min(27.5rem, 100cqi) + 14.4rem + var(--words, 0rem))",
     "forty": "calc(0.976 * min(27.5rem, 100vw - 2rem) + 26.8rem)",
     "decays": "calc(0.58 * min(27.5rem, 100vw - 3rem) + 40.8rem)",
-    # one below the other on a phone, side by side where there is room
-    "sweep": "min(1.41 * (100vw - 3rem) + 7.4rem, 21.5rem + max(0px, (41rem - 100vw) * 1000))",
+    # one below the other on a phone, side by side where there is room; below them the choice of a sweep
+    "sweep": "calc(min(1.412 * min(100cqi - 1rem, 27.5rem) + 0.5rem, 0.353 * (min(100cqi - 1rem, 46rem) - 1rem) + "
+    "max(0px, (40rem - 100cqi) * 1000)) + 6.9rem + var(--choice, 0rem))",
 }
+CHOICE = "2.75rem"
 STYLE = """<style>
 lr-figure > img { max-width: 100%; height: auto; }
 /* The theme gives outputs in HTML a light ground in the dark. */
@@ -88,7 +91,10 @@ def as_files(app, page, template, context, doctree):
         return f'{size} loading="lazy" src="{context["pathto"](f"{app.builder.imagedir}/{name}", True)}"'
 
     def figure(match):
-        return PICTURE.sub(picture, match[1].replace(' width="440"', ""))
+        drawn = match[1].replace(' width="440"', "")
+        if drawn.count('"rates":') > 1:
+            drawn = drawn.replace(" name=", f' style="--choice: {CHOICE}" name=', 1)
+        return PICTURE.sub(picture, drawn)
 
     kinds = sorted({kind for _, kind, _ in FIGURE.findall(context["body"])})
     context["body"] = FIGURE.sub(figure, context["body"])

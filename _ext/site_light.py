@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 import site_sheet
+import site_svg
 from PIL import Image
 
 COLOURS = 64  # of a picture, its transparency counted in: three quarters of the bytes go, and no eye sees it
@@ -44,7 +45,7 @@ def small(path):
         text = path.read_text(encoding="utf8")
         size = re.search(r'<svg[^>]*?\bwidth="([\d.]+)(pt)?"\s+height="([\d.]+)', text)
         scale = 4 / 3 if size and size[2] else 1
-        short = rounded(text)
+        short = site_svg.light(text)
         if short != text:
             path.write_text(short, encoding="utf8")
         return path, (float(size[1]) * scale, float(size[3]) * scale) if size else None
@@ -58,15 +59,6 @@ def small(path):
             picture = picture.convert("RGBA").quantize(COLOURS, method=Image.Quantize.FASTOCTREE).convert("RGBA")
             picture.save(target, lossless=True, quality=75, method=4)
     return target, size
-
-
-def rounded(text):
-    """A drawing of matplotlib without its metadata, to a tenth of a point: nothing that an eye could see."""
-    if "<metadata>" not in text:
-        return text
-    text = re.sub(r"\s*<metadata>.*?</metadata>|\s*<!--.*?-->", "", text, flags=re.DOTALL)
-    shorter = lambda match: re.sub(r"-?\d+\.\d+", lambda number: f"{float(number[0]):.1f}".removesuffix(".0"), match[0])  # noqa: E731
-    return re.sub(r' (?:d|x|y|points)="[^"]*"|translate\([^)]*\)', shorter, text)
 
 
 def image(tag, page, folder, late):
@@ -91,6 +83,26 @@ def pictures(page, folder):
     start, end = page.find("<article"), page.find("<h2", page.find("<article"))
     first = lambda match: start < match.start() < (end if end > 0 else len(page))  # noqa: E731
     return IMAGE.sub(lambda match: image(match[0], page, folder, not first(match)), page)
+
+
+def plain_words(styles):
+    """The classes of words in code that have no look of their own: in every theme they are as the code around them."""
+    plain = None
+    for theme in re.findall(r'html\[data-theme="\w+"\]', styles):
+        rules = dict(re.findall(re.escape(theme) + r" \.highlight (?:\.(\w+) )?\{ ?([^}]*?) ?\}", styles))
+        ink = re.search(r"color: #\w+$", rules[""])[0]
+        found = {name for name, rule in rules.items() if name and rule == ink}
+        plain = found if plain is None else plain & found
+    return plain or set()
+
+
+def code(page, plain):
+    """Code without the spans that change nothing."""
+    if not plain:
+        return page
+    span = re.compile(rf'<span class="(?:{"|".join(sorted(plain))})">([^<]*)</span>|<span></span>')
+    block = re.compile(r'<div class="highlight">\s*<pre.*?</pre>', re.DOTALL)
+    return block.sub(lambda found: span.sub(lambda word: word[1] or "", found[0]), page)
 
 
 def scripts(page):
@@ -126,7 +138,9 @@ def lighten(app, exception):
     out = Path(app.outdir)
     files = [file for file in sorted(out.rglob("*.html")) if "_static" not in file.relative_to(out).parts]
     old = [file.read_text(encoding="utf8") for file in files]
-    pages = [pictures(scripts(page), file.parent) for file, page in zip(files, old, strict=True)]
+    styles = out / "_static" / "pygments.css"
+    plain = plain_words(styles.read_text(encoding="utf8")) if styles.is_file() else set()
+    pages = [pictures(scripts(code(page, plain)), file.parent) for file, page in zip(files, old, strict=True)]
     pages = site_sheet.one_sheet(pages, list(loaded(pages, out)), out / "_static")
     for file, before, after in zip(files, old, pages, strict=True):
         if before != after:

@@ -6,6 +6,7 @@ release, and are replaced together.
 """
 
 import atexit
+import re
 from functools import cache
 from html import escape
 from pathlib import Path
@@ -17,6 +18,10 @@ from sphinx.util.math import get_node_equation_number
 
 KATEX = Path(__file__).parent / "katex.min.js"  # 0.19.1
 logger = logging.getLogger(__name__)
+
+BASE, HELD = '<span class="katex-base">', "held"
+FRAMED = "kind"  # a class of words in a frame, which are as much a block in the line as a formula is
+BEFORE, AFTER = re.compile(r"[(\[“‘]+$"), re.compile(r"^[)\]”’.,;:!?…%]+(?:[-–]\w+)?|^[-–’]\w+")
 
 
 @cache
@@ -44,7 +49,10 @@ def formula(node, tex, display):
 
 def visit_math(self, node):
     self.body.append(self.starttag(node, "span", "", CLASS="math notranslate nohighlight"))
-    self.body.append(formula(node, node.astext(), display=False) + "</span>")
+    html = formula(node, node.astext(), display=False)
+    if HELD in node.parent.get("classes", ()):  # within it the line may break after a sign, as KaTeX lets it
+        html = html.replace(BASE, f"<wbr>{BASE}").replace(f"<wbr>{BASE}", BASE, 1)
+    self.body.append(html + "</span>")
     raise nodes.SkipNode
 
 
@@ -62,6 +70,24 @@ def visit_displaymath(self, node):
     raise nodes.SkipNode
 
 
+def hold(app, doctree, page):
+    """A comma or a bracket stays on the line of the formula that it belongs to; a browser would break between them."""
+    blocks = [node for node in doctree.findall(nodes.inline) if FRAMED in node["classes"]]
+    for node in [*doctree.findall(nodes.math), *blocks]:
+        above, place = node.parent, node.parent.index(node)
+        parts = [node]
+        for neighbour, edge in ((place + 1, AFTER), (place - 1, BEFORE)):
+            text = above[neighbour] if 0 <= neighbour < len(above) else None
+            found = edge.search(text) if isinstance(text, nodes.Text) else None
+            if found:
+                above[neighbour] = nodes.Text(text[: found.start()] + text[found.end() :])
+                parts.insert(len(parts) if edge is AFTER else 0, nodes.Text(found[0]))
+        if len(parts) > 1:
+            above[place] = held = nodes.inline(classes=[HELD])
+            held += parts
+
+
 def setup(app):
+    app.connect("doctree-resolved", hold)
     app.add_html_math_renderer("katex", (visit_math, None), (visit_displaymath, None))
     return {"parallel_read_safe": True, "parallel_write_safe": False}

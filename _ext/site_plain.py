@@ -9,6 +9,8 @@ import json
 import re
 from pathlib import Path
 
+from docutils import nodes
+
 PREDICT = re.compile(r"^> \*\*Predict\.\*\* .*(?:\n>.*)*", re.MULTILINE)
 CARD = re.compile(r"\A\*\*(After this chapter you can)\*\*\n(.*?\n\n\*[^*].*?\*)$", re.MULTILINE | re.DOTALL)
 NUMBER = re.compile(r"<!--([\w-]+)-->.*?<!--/-->", re.DOTALL)
@@ -58,6 +60,18 @@ def read(app, docname, source):
     source[0] = json.dumps(notebook)
 
 
+def numbered(app, doctree, page):
+    """A link that says the title of a chapter says its number too, by which the text cites it."""
+    env = app.env
+    titles = {env.titles[name].astext(): numbers[""] for name, numbers in env.toc_secnumbers.items() if numbers.get("")}
+    for link in doctree.findall(nodes.reference):
+        number = titles.get(link.astext())
+        words = next(link.findall(nodes.Text), None)
+        if number and link.get("internal") and "#" not in link.get("refuri", "#"):
+            words.parent.replace(words, nodes.Text(f"{'.'.join(map(str, number))}. {words}"))
+
+
 def setup(app):
+    app.connect("doctree-resolved", numbered)
     app.connect("source-read", read)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

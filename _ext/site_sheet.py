@@ -84,18 +84,19 @@ def read(static, sheet):
 
 
 def shown_in_formulas(page):
-    """The characters of the formulas, which stand in spans in spans."""
-    found = set()
+    """The characters of the formulas, which stand in spans in spans: ({the names of what varies}, {all others})."""
+    names, others, inside = set(), set(), ""
     for part in page.split('<span class="katex-html"')[1:]:
         depth = 1
-        for piece in re.finditer(r"<(/?)span|>([^<]+)", part):
-            if piece[2]:
-                found.update(html.unescape(piece[2]))
+        for piece in re.finditer(r'<(/?)span(?: class="([^"]*)")?|>([^<]+)', part):
+            if piece[3]:
+                (names if "mathnormal" in inside.split() else others).update(html.unescape(piece[3]))
             else:
+                inside = piece[2] or ""
                 depth += -1 if piece[1] else 1
                 if depth == 0:
                     break
-    return found
+    return names, others
 
 
 def cut(font, characters):
@@ -125,7 +126,10 @@ def light_fonts(sheet, static, icons, letters):
         if source is None or family.replace("\\", "").strip() not in rest:
             return ""
         file = static / source[1]
-        shown = letters if "katex" in source[1] else icons
+        shown = icons
+        if "katex" in source[1]:
+            names, others = letters
+            shown = names if "Math" in family else others
         content = file.read_bytes()
         name = hashlib.sha256(content + "".join(sorted(shown)).encode()).hexdigest()[:8]
         target = static / "fonts" / f"{file.stem}-{name}.woff2"
@@ -155,7 +159,7 @@ def one_sheet(pages, scripts, static):
         text = used_rules(rules, Names(pages, scripts))
         icons = {chr(int(code, 16)) for code in re.findall(r"\\([0-9a-fA-F]{2,6})", text)}
         icons.update(letter for part in (text, *pages) for letter in re.findall("[\ue000-\uf8ff]", part))
-        letters = set().union(*map(shown_in_formulas, pages))
+        letters = [set().union(*found) for found in zip(*map(shown_in_formulas, pages), strict=True)]
         site.write_text(light_fonts(text, static, icons, letters), encoding="utf8")
     version = hashlib.sha256(site.read_bytes()).hexdigest()[:8]
 

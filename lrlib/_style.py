@@ -2,6 +2,7 @@
 
 import functools
 import io
+import os
 
 import matplotlib as mpl
 import numpy as np
@@ -61,7 +62,9 @@ def use_style(format: str = "svg") -> None:
     ----------
     format : {"svg", "png"}
         SVG for what is computed in closed form: the same bytes at every run, with a PNG beside it for viewers that show
-        no SVG of others. PNG alone, with two dots for each of the page's, where something was trained.
+        no SVG of others. PNG alone, with two dots for each of the page's, where something was trained. Where the
+        environment variable ``LRLIB_FIGURES`` is ``svg``, every figure is SVG: so the site, which is compared with
+        nothing, has light drawings that are sharp at any size.
 
     Raises
     ------
@@ -85,7 +88,7 @@ def use_style(format: str = "svg") -> None:
     if get_ipython() is not None:
         from matplotlib_inline.backend_inline import set_matplotlib_formats
 
-        if format == "svg":
+        if "svg" in (format, os.environ.get("LRLIB_FIGURES")):
             set_matplotlib_formats("svg", "retina", bbox_inches=None, metadata={"Date": None})
         else:
             set_matplotlib_formats("retina", bbox_inches=None, metadata={"Software": None})

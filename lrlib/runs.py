@@ -12,7 +12,7 @@ from lrlib.streams import stream
 
 
 class Runs(xr.Dataset):
-    """What :func:`lrlib.sweep.sweep` returns: an :class:`xarray.Dataset` that can choose, draw and save itself.
+    """What :func:`lrlib.sweep.sweep` returns: an ``xarray.Dataset`` that can choose, draw and save itself.
 
     Its dimensions are ``learning_rate``, ``seed``, ``step`` and, where a second scalar was swept, one of that name
     between the first two. A variable ``done`` (learning_rate[, name], seed) is False for lanes that are not trained
@@ -227,7 +227,7 @@ class BestRate:
 
     @property
     def width(self) -> float:
-        """The width of the valley as a factor: its highest rate over its lowest."""
+        """The width of the valley as a factor, which is its highest rate over its lowest."""
         return self.high / self.low
 
     def __str__(self):

@@ -476,3 +476,21 @@ def test_drawing_leaves_the_readers_own_style_alone():
     before = dict(mpl.rcParams)
     plot.to_svg(plot.loss_and_rate({"slow": SLOW}))
     assert dict(mpl.rcParams) == before
+
+
+@pytest.mark.parametrize(
+    "asked, everywhere, formats",
+    [("png", None, ("retina",)), ("png", "svg", ("svg", "retina")), ("svg", None, ("svg", "retina"))],
+)
+def test_the_site_draws_what_notebooks_store_in_dots(monkeypatch, asked, everywhere, formats):
+    chosen = []
+    monkeypatch.setattr("IPython.get_ipython", object)
+    monkeypatch.setattr(
+        "matplotlib_inline.backend_inline.set_matplotlib_formats", lambda *given, **options: chosen.append(given)
+    )
+    monkeypatch.delenv("LRLIB_FIGURES", raising=False)
+    if everywhere:
+        monkeypatch.setenv("LRLIB_FIGURES", everywhere)
+    with mpl.rc_context():
+        plot.use_style(asked)
+    assert chosen == [formats]

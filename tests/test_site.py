@@ -86,6 +86,34 @@ def test_no_link_within_the_site_is_dead(path):
     assert dead == []
 
 
+def test_nothing_that_belongs_to_a_formula_or_a_frame_is_left_on_another_line():
+    held = 0
+    for page in PAGES:
+        for block in article(page).select("span.math, .tally > .kind, .held > .kind"):
+            if "held" in block.parent.get("class", []):
+                held += 1
+                continue
+            before, after = (str(side or "") for side in (block.previous_sibling, block.next_sibling))
+            assert not re.match(r"[)\].,;:!?…]", after) and not re.search(r"[(\[]$", before), (page, block.text, after)
+    assert held > 50
+
+
+def test_a_link_with_the_title_of_a_chapter_has_its_number():
+    titles = {article(page).h1.contents[-2 if article(page).h1.a else -1].strip(): page for page in CHAPTERS}
+    links = [link for page in PAGES if page != "index" for link in article(page).select("a.reference.internal")]
+    assert [link for link in links if link.text in titles] == []
+    rows = [row.a.text for row in article("status").select("table.status tbody tr")]
+    assert [row.split(". ")[0] for row in rows] == [str(number) for number in range(1, len(CHAPTERS) + 1)]
+    assert {row.split(". ", 1)[1] for row in rows} == set(titles)
+
+
+def test_code_has_no_spans_that_change_nothing():
+    for page in CHAPTERS:
+        code = article(page).select("div.highlight pre")
+        assert code and sum(len(block.select("span.k, span.kn, span.s2, span.mi")) for block in code) > 20
+        assert not any(block.select("span.n, span.p, span.w") or "<span></span>" in str(block) for block in code)
+
+
 @pytest.mark.parametrize("path", files(), ids=relative)
 def test_every_image_has_words(path):
     for image in soup(path).find_all("img"):

@@ -15,14 +15,15 @@
   const NEXT = { 0: FIRST, [FIRST]: APPLY, [APPLY]: MOVE, [MOVE]: COUNT, [COUNT]: ASK, [ASK]: PRINT, [PRINT]: FIRST };
   const style = `
 lr-figure .lr-program { margin: .25rem 0; padding: .4rem 0; border: 1px solid var(--grid); border-radius: .25rem;
-  background: var(--map); color: var(--ink); font-size: min(.82rem, 3.35vw); line-height: 1.55; overflow: hidden;
+  background: var(--map); color: var(--ink); font-size: clamp(11px, (100vw - 5rem) / 24.8, .82rem); line-height: 1.55; overflow: hidden;
   list-style: none; font-family: ui-monospace, "SFMono-Regular", Menlo, Consolas, "Liberation Mono", monospace; }
-lr-figure .lr-program li { margin: 0; padding: 0 .35rem 0 1.25rem; white-space: pre; position: relative; }
+lr-figure .lr-program li { margin: 0; padding: 0 .35rem 0 calc(1.25rem + 6ch); text-indent: -6ch; white-space: pre-wrap;
+  overflow-wrap: anywhere; position: relative; }
 lr-figure .lr-output { min-height: calc(2 * 1.55em + .8rem + 2px); }
-lr-figure .lr-output li { padding: 0 .35rem; white-space: normal; overflow-wrap: anywhere; }
+lr-figure .lr-output li { padding: 0 .35rem; text-indent: 0; white-space: normal; }
 lr-figure .lr-program .lr-note { color: var(--pale); }
 lr-figure .lr-program [aria-current] { background: var(--ink); color: var(--ground); }
-lr-figure .lr-program [aria-current]::before { content: "▸"; position: absolute; left: .35rem; }
+lr-figure .lr-program [aria-current]::before { content: "▸"; position: absolute; left: .35rem; text-indent: 0; }
 lr-figure dl.lr-values { display: grid; grid-template-columns: repeat(5, auto); gap: 0 .5rem; margin: .25rem 0 !important;
   font-variant-numeric: tabular-nums; }
 lr-figure .lr-values div { display: flex; flex-direction: column; }
