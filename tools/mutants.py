@@ -120,6 +120,14 @@ MUTANTS = [
         "values / train.max()", "values / 1.0",
     ),
     Mutant(
+        "shards come as they are finished", "shards", "results_come_in_the_order_of_the_shards", None,
+        "return [finished[shard] for shard in shards]", "return list(finished.values())",
+    ),
+    Mutant(
+        "a model is sent that cannot be opened", "_parcel",
+        "shards::what_cannot_be_sent_is_refused_before_any_training", None, "_unpacked(*parts)  #", "parts  #",
+    ),
+    Mutant(
         "a sweep goes through its schedule backwards", "sweep",
         "the_rate_read_off_the_weights_is_the_rate_reported_and_the_schedule_s", 5,
         "(planned * learning_rates)", "(planned[::-1] * learning_rates)",
