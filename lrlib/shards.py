@@ -151,7 +151,7 @@ def _on_a_cluster(backend, contents, shards):
     from distributed import as_completed
 
     client, name = backend.client, joblib.hash(contents)
-    threads = min(client.nthreads().values())
+    threads = min(client.nthreads().values(), default=1)
     # what a task returns is made again when the worker that has it dies; joblib would scatter it, and it would be lost.
     # Nor does joblib notice that a shard was given up
     with dask.config.set({"distributed.admin.large-graph-warning-threshold": sys.maxsize}):
@@ -161,8 +161,7 @@ def _on_a_cluster(backend, contents, shards):
     futures = [client.submit(*task, pure=False, **backend.submit_kwargs) for task in tasks]
     try:
         with backend.retrieval_context():
-            for _, result in as_completed(futures, with_results=True):
-                yield result
+            yield from (future.result() for future in as_completed(futures))
     finally:
         if client.status == "running":
             client.cancel(futures)

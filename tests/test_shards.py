@@ -5,6 +5,7 @@ import pickle
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -316,6 +317,20 @@ def test_a_closed_cluster_is_refused(monkeypatch):
             client.close()
             for call in (workers, lambda: run(None, None, SHARDS)):
                 refused(call, ConnectionError, "the Dask cluster must be running, but its client is closed")
+
+
+def test_a_cluster_that_closes_meanwhile_is_an_error_that_keeps_what_is_finished():
+    def train(job, lanes):
+        time.sleep(2 * (lanes != (0,)))
+        return lanes
+
+    with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, **HERE) as one, Client(one) as client:
+        closing = threading.Timer(1, client.close)
+        closing.start()
+        with joblib.parallel_config(backend="dask"), pytest.raises(Unfinished, match="Cancelled") as caught:
+            run(train, None, SHARDS)
+        closing.join()
+    assert caught.value.finished == {(0,): (0,)}
 
 
 INTERRUPTED = """
