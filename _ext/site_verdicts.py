@@ -230,7 +230,7 @@ class Trials(Page):
         table, group = nodes.table(classes=["trials"]), nodes.tgroup(cols=3)
         table += group
         group += [nodes.colspec(colwidth=width) for width in (40, 15, 45)]
-        group += nodes.thead("", self.row("Variation", "Held", "Figure"))
+        group += nodes.thead("", self.row("Variation", "Held", "Measured"))
         rows = [(v["name"], "yes" if v["held"] else "**no**", str(v.get("figure", ""))) for v in variations]
         group += nodes.tbody("", *(self.row(*row) for row in rows))
         return table

@@ -181,11 +181,11 @@ def ledger() -> None:
     What counts is every claim of this process that has held, so a cell that was run twice is counted twice.
     """
     claims = claims_made()
-    by_luck = round(sum(claim.level for claim in claims), 4)
-    text = f"This chapter makes {len(claims)} claims. If none were true, luck would still pass {by_luck:g} of them."
+    luck = round(sum(claim.level for claim in claims), 4)
+    text = f"This chapter makes {len(claims)} claims over seeds. If none were true, luck would pass {luck:g} of them."
     if not claims:
-        text = "This chapter makes no claim over seeds."
-    _display(text, text, {"lrlib_ledger": {"claims": len(claims), "expected_by_luck": by_luck}})
+        text = "Nothing here depends on chance, so this chapter makes no claim over seeds."
+    _display(text, text, {"lrlib_ledger": {"claims": len(claims), "expected_by_luck": luck}})
 
 
 def _display(plain: str, markdown: str, metadata: dict) -> None:

@@ -238,7 +238,7 @@ def test_the_ledger_counts_the_claims_of_the_process(shell):
     record = output.metadata["lrlib_ledger"]
     assert record["claims"] == len(before) + 2
     assert record["expected_by_luck"] == pytest.approx(sum(c.level for c in before) + 0.06)
-    assert output.data["text/plain"].startswith(f"This chapter makes {len(before) + 2} claims. ")
+    assert output.data["text/plain"].startswith(f"This chapter makes {len(before) + 2} claims over seeds. ")
 
 
 def test_a_ledger_without_claims_says_so(shell, monkeypatch):
@@ -246,7 +246,8 @@ def test_a_ledger_without_claims_says_so(shell, monkeypatch):
     with capture_output() as captured:
         ledger()
     (output,) = captured.outputs
-    assert output.data["text/plain"] == output.data["text/markdown"] == "This chapter makes no claim over seeds."
+    assert output.data["text/plain"] == output.data["text/markdown"]
+    assert output.data["text/plain"].endswith("so this chapter makes no claim over seeds.")
     assert output.metadata["lrlib_ledger"] == {"claims": 0, "expected_by_luck": 0}
 
 

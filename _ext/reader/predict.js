@@ -16,7 +16,7 @@
   const svg = (name, attributes = {}, ...children) =>
     set(document.createElementNS("http://www.w3.org/2000/svg", name), attributes, children);
 
-  const brief = (value) => String(Number(value.toPrecision(2)));
+  const brief = (value) => String(Number.isInteger(value) ? value : Number(value.toPrecision(2)));
   const capital = (words) => words.replace(/^[a-z](?=[a-z])/, (letter) => letter.toUpperCase()); // but not the w of a formula
   let serial = 0;
 
@@ -72,7 +72,7 @@
   /* A curve is drawn by its points: one on each of some places of the measured curve. A mouse draws freely, a finger
      from a point on, and the arrow keys move the point that has the focus up and down, or the focus to the next one. */
   function curve(ask) {
-    const [left, right, top, bottom, width, height] = [52, 14, 10, 40, 440, 230];
+    const [left, right, top, bottom, width, height] = [60, 24, 10, 40, 440, 230];
     const scale = (log, from, to, low, high) => {
       const f = log ? Math.log : (v) => v;
       const g = log ? Math.exp : (v) => v;
