@@ -53,7 +53,7 @@ class Runs(xr.Dataset):
 
         Here :math:`\eta^*` is the best rate, :math:`\ell^*` its mean loss, :math:`D` the decades, :math:`S` the number
         of seeds. :math:`\ell_0` is the loss of the best constant prediction, or the lane's own first loss where that is
-        unknown: no run counts for more, and one whose loss is not finite for just that. Between two rates the mean is
+        unknown: no run counts for more, and one that failed for just that. Between two rates the mean is
         taken as linear in the logarithm (the trapezoid rule), so a grid may be uneven.
 
         Parameters
