@@ -382,6 +382,7 @@ def curves(
     if isinstance(runs, Mapping) and not hasattr(runs, "data_vars"):
         arms, shown = dict(runs), {}
     else:
+        runs = runs.sortby("learning_rate")
         kinds = meanings(runs, measure)
         middle = {kind: [i for i, other in enumerate(kinds) if other == kind] for kind in kinds}
         at = [_position(runs, rate) for rate in rates] or [found[len(found) // 2] for found in middle.values()]

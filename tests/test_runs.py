@@ -395,6 +395,23 @@ def test_what_is_no_file_of_a_sweep(tmp_path):
         refused(lambda path=path: runs.save(path), ValueError, "path must be a file in a folder that", f"got '{path}'")
 
 
+def test_a_sweep_is_chosen_from_saved_and_drawn(tmp_path):
+    from lrlib.quiet import keras  # isort: skip  (TensorFlow is for this test alone)
+    from lrlib import datasets, sweep
+
+    model = keras.Sequential([keras.Input((10,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    runs = sweep(model, datasets.diabetes(), [1e3, 1e-4, 0.03], [0, 1], steps=60, batch_size=32)
+    best = runs.best()
+    assert type(runs) is Runs and (best.learning_rate, best.index, best.low, best.high) == (0.03, 2, 0.03, 0.03)
+    refused(runs.isel(learning_rate=[0, 2]).best, ValueError, "must go on beyond 0.03, the lowest and best: try 0.003")
+    runs.save(path := tmp_path / "diabetes.nc")
+    assert load(path).identical(runs) and load(path).best() == best
+    assert runs.sensitivity() > 0
+    labels = [text.get_text() for text in runs.plot("curves").legends[0].get_texts()]
+    assert labels == ["too small, 0.0001", "right, 0.03", "failed, 1e+03"]
+
+
 # Pictures
 
 
