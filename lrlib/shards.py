@@ -156,7 +156,6 @@ def _on_a_cluster(backend, contents, shards):
     # Nor does joblib notice that a shard was given up
     with dask.config.set({"distributed.admin.large-graph-warning-threshold": sys.maxsize}):
         sent = client.submit(np.asarray, contents, key=f"job-{name}")
-    client.replicate(sent)
     tasks = [(_in_a_worker, threads, name, sent, shard) for shard in shards]
     futures = [client.submit(*task, pure=False, **backend.submit_kwargs) for task in tasks]
     try:
