@@ -9,7 +9,7 @@ from keras import layers
 from lrlib.lane_ops import SUBSTITUTES, lane_ops
 
 LANES, SAMPLES = 3, 4
-LINE, PLANE, SPACE, ROW, VOLUME, FILM = (7, 4), (6, 7, 4), (5, 5, 6, 2), (5,), (4, 4, 4, 2), (4, 5, 5, 2)
+LINE, PLANE, SPACE, ROW, VOLUME = (7, 4), (6, 7, 4), (5, 5, 6, 2), (5,), (4, 4, 4, 2)
 WORDS = "words"  # whole numbers from 0 to 4, of which layers make vectors; 0 is masked where masks are asked for
 
 
@@ -50,7 +50,7 @@ KINDS = {
     f"{name} {way}".strip(): (shape, lambda make=make, how=how: make(**how))
     for name, (shape, make) in CONVOLUTIONS.items()
     for way, how in WAYS.items()
-    if not ("Transpose" in name and way == "dilation")
+    if way == "same, strides" or name in {"Conv1D", "Conv2D", "DepthwiseConv2D"}
 }
 KINDS |= {
     "Conv1D causal": (LINE, lambda: layers.Conv1D(6, 3, padding="causal", dilation_rate=2)),
@@ -63,29 +63,24 @@ KINDS |= {
 }
 for d, shape in (1, LINE), (2, PLANE), (3, VOLUME):
     for pool in "MaxPooling", "AveragePooling":
-        make = getattr(layers, f"{pool}{d}D")
-        KINDS[make.__name__] = shape, lambda make=make: make(2)
-        KINDS[f"{make.__name__} same"] = shape, lambda make=make: make(3, strides=2, padding="same")
-        make = getattr(layers, f"Global{pool}{d}D")
-        KINDS[make.__name__] = shape, make
-    for name, more in ("UpSampling", 2), ("ZeroPadding", 1), ("Cropping", 1), ("SpatialDropout", 0.4):
-        make = getattr(layers, f"{name}{d}D")
-        KINDS[make.__name__] = shape, lambda make=make, more=more: make(more)
+        KINDS[f"{pool}{d}D"] = shape, lambda name=f"{pool}{d}D": getattr(layers, name)(3, strides=2, padding="same")
+        KINDS[f"Global{pool}{d}D"] = shape, getattr(layers, f"Global{pool}{d}D")
+for name, more in ("UpSampling", 2), ("ZeroPadding", 1), ("Cropping", 1), ("SpatialDropout", 0.4):
+    KINDS[name] = PLANE, lambda name=name, more=more: getattr(layers, f"{name}2D")(more)
 for name in "Dropout", "GaussianNoise", "GaussianDropout", "AlphaDropout":
     KINDS[name] = ROW, lambda name=name: getattr(layers, name)(0.4)
 for name in "SimpleRNN", "LSTM", "GRU":
     make = getattr(layers, name)
     KINDS |= {
         name: (LINE, lambda make=make: make(4)),
-        f"{name} dropout": (LINE, lambda make=make: make(4, return_sequences=True, dropout=0.3, recurrent_dropout=0.2)),
         f"{name} masked": (WORDS, lambda make=make: embedded(make(4))),
-        f"{name} both ways": (WORDS, lambda make=make: embedded(layers.Bidirectional(make(4, return_sequences=True)))),
-        f"{name} cells": (LINE, lambda name=f"{name}Cell": stacked(name)),
     }
 KINDS |= {
+    "LSTM both ways": (WORDS, lambda: embedded(layers.Bidirectional(layers.LSTM(4, return_sequences=True)))),
+    "GRU cells": (LINE, lambda: stacked("GRUCell")),
+    "SimpleRNN dropout": (LINE, lambda: layers.SimpleRNN(4, dropout=0.3, recurrent_dropout=0.2)),
     "GRU stateful": (LINE, lambda: layers.GRU(4, stateful=True)),
-    "ConvLSTM1D": (FILM[:-1], lambda: layers.ConvLSTM1D(3, 3)),
-    "ConvLSTM2D": (FILM, lambda: layers.ConvLSTM2D(3, 3)),
+    "ConvLSTM1D": ((2, 5, 2), lambda: layers.ConvLSTM1D(3, 3)),
     "BatchNormalization": (PLANE, layers.BatchNormalization),
     "LayerNormalization": (ROW, layers.LayerNormalization),
     "GroupNormalization": (PLANE, lambda: layers.GroupNormalization(2)),
@@ -103,10 +98,7 @@ KINDS |= {
     "Attention": (LINE, lambda: attention(layers.Attention(use_scale=True, dropout=0.2), listed=True)),
     "AdditiveAttention": (LINE, lambda: attention(layers.AdditiveAttention(), listed=True)),
 }
-COMPILED = [
-    "Conv1D causal", "Conv2D same, strides", "Conv2D groups", "Conv2DTranspose same, strides", "SeparableConv2D",
-    "Dropout", "GaussianNoise", "LSTM masked", "MultiHeadAttention dropout", "BatchNormalization",
-]  # fmt: skip
+COMPILED = ["Conv2D groups", "Conv2DTranspose same, strides", "GaussianNoise", "SimpleRNN masked", "BatchNormalization"]
 
 
 def built(kind):
@@ -163,7 +155,7 @@ def compare(kind, jit):
     for lane in range(LANES):
         for mine, keras_s in zip(found, one([w[lane] for w in weights], [s[lane] for s in states]), strict=True):
             largest = max(1, np.abs(keras_s).max(initial=0))
-            np.testing.assert_allclose(mine[lane] / largest, keras_s / largest, atol=5e-6, err_msg=kind)
+            np.testing.assert_allclose(mine[lane] / largest, keras_s / largest, atol=1e-5, err_msg=kind)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -176,17 +168,95 @@ def test_so_they_are_when_xla_compiles_them(kind):
     compare(kind, jit=True)
 
 
+# Random numbers
+
+
+@pytest.mark.parametrize("jit", [False, True])
+def test_random_numbers_are_tensorflow_s_to_the_bit(jit):
+    seeds = tf.constant([[0, 0], [1, 2], [-5, 7], [2**31 - 1, -(2**31)], [123456, 98765]])
+    shapes = [(), (3, 7), (1001,)]
+
+    def drawn(seed):
+        ones = tf.ones((5, 4, 3))
+        uniform = [tf.random.stateless_uniform(shape, seed) for shape in shapes]
+        dropped = [tf.nn.experimental.stateless_dropout(ones, 0.3, seed, noise_shape=s) for s in [(5, 1, 3)]]
+        return [*uniform, *dropped], [tf.random.stateless_normal(shape, seed, 1.0, 2.0) for shape in shapes[1:2]]
+
+    exact, normal = at_once(drawn, (seeds,), jit)
+    for lane, seed in enumerate(seeds):
+        own_exact, own_normal = drawn(seed)  # outside the block: TensorFlow's
+        for mine, own in zip(exact, own_exact, strict=True):
+            np.testing.assert_array_equal(mine[lane], own)
+        for mine, own in zip(normal, own_normal, strict=True):
+            np.testing.assert_allclose(mine[lane], own, atol=1e-5)
+
+
+# Branches
+
+
+def test_a_branch_s_assignments_hold_where_it_was_chosen():
+    one, other = keras.Variable(1.0), keras.Variable(2.0)
+
+    def lane(chosen, a, b):
+        with keras.StatelessScope([(one, a), (other, b)]) as scope:
+            returned = keras.ops.cond(chosen, lambda: one.assign(10 * one), lambda: other.assign_add(one))
+            nothing = keras.ops.cond(chosen, lambda: None, lambda: None)
+        assert nothing is None
+        return returned, scope.get_current_value(one), scope.get_current_value(other)
+
+    found = at_once(lane, (tf.constant([True, False]), tf.constant([3.0, 4.0]), tf.constant([5.0, 6.0])))
+    np.testing.assert_array_equal(found, [[30, 10], [30, 4], [5, 10]])
+    assert (float(one), float(other)) == (1, 2)
+
+
+# Company
+
+
+@pytest.mark.parametrize("kind", ["Dense", "PReLU", "GRU masked", "BatchNormalization", "Conv2D same, strides"])
+def test_a_lane_s_bits_do_not_depend_on_its_place_nor_on_its_company(kind, monkeypatch):
+    monkeypatch.setattr(f"{__name__}.SAMPLES", 37)
+    monkeypatch.setattr(f"{__name__}.LANES", 16)
+    monkeypatch.setitem(KINDS, "Dense", ((13,), lambda: layers.Dense(10, "tanh")))
+    model, x, rng = built(kind)
+    weights, states = lanes_of(model, rng)
+    ways = tf.constant(rng.normal(size=model.compute_output_shape(x.shape)), tf.float32)
+
+    @tf.function(autograph=False)
+    def program(*lanes):
+        with lane_ops():
+            return tf.vectorized_map(lambda z: answer(model, *z, x, ways), lanes, fallback_to_while_loop=False)
+
+    def among(lanes, others):  # lane 3 at the places in lanes, others elsewhere
+        here = np.isin(np.arange(16), lanes)
+        return tf.nest.map_structure(
+            lambda v: np.where(here.reshape(-1, *[1] * (v.ndim - 1)), v[3:4], others(v)),
+            tf.nest.map_structure(np.array, (weights, states)),
+        )
+
+    alone = program(*among(range(16), lambda v: v))
+    for places, others in [
+        ([3], lambda v: v),
+        ([0, 9, 15], lambda v: v),
+        ([3], lambda v: v * v.dtype.type(np.nan) if v.dtype == np.float32 else v),
+    ]:
+        for mine, own in zip(program(*among(places, others)), alone, strict=True):
+            for place in places:
+                np.testing.assert_array_equal(mine[place], own[0])
+
+
+# The block
+
+
 def test_outside_the_block_keras_has_its_own_functions():
-    own = [getattr(module, name) for module, name, _ in SUBSTITUTES]
-
     def now():
-        return [getattr(module, name) for module, name, _ in SUBSTITUTES]
+        return [place[name] for place, name, _ in SUBSTITUTES]
 
+    own = now()
     with lane_ops():
-        assert all(function is substitute for function, (*_, substitute) in zip(now(), SUBSTITUTES, strict=True))
         with lane_ops():
             pass
-        assert not any(function is keras_s for function, keras_s in zip(now(), own, strict=True))
+        assert now() == [substitute for *_, substitute in SUBSTITUTES]
+        assert not set(now()) & set(own)
     assert now() == own
     with pytest.raises(ZeroDivisionError), lane_ops():
         raise ZeroDivisionError
