@@ -4,6 +4,7 @@ The three sets come inside scikit-learn, so nothing is downloaded. Only the func
 holds arrays of your own as well.
 """
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ import numpy as np
 from lrlib import _checks
 from lrlib.streams import stream
 
+PARTS = "train", "validation", "test"
 HELD_OUT = 0.2  # the share of the samples in the validation part, and again in the test part
 
 
@@ -24,11 +26,13 @@ class Data:
     name : str
         What to call it.
     x_train, x_validation, x_test : array_like, shape (samples, ...)
-        The samples; kept as float32.
+        The samples; kept as float32. For a model with several inputs a list, a tuple or a dictionary of them.
     y_train, y_validation, y_test : array_like, shape (samples,) or (samples, outputs)
-        The labels: kept as int32 if they are integers, else as float32.
+        The labels: kept as int32 if they are integers, else as float32. For several outputs as many of them.
     classes : int, optional
         The number of classes; None for a regression.
+    weights_train, weights_validation, weights_test : array_like, shape (samples,), optional
+        How much each sample counts in the loss; None if all count the same.
 
     Raises
     ------
@@ -55,24 +59,34 @@ class Data:
     x_test: np.ndarray
     y_test: np.ndarray
     classes: int | None = None
+    weights_train: np.ndarray | None = None
+    weights_validation: np.ndarray | None = None
+    weights_test: np.ndarray | None = None
 
     def __post_init__(self):
-        for part in ("train", "validation", "test"):
-            names = f"x_{part}", f"y_{part}"
-            for name, array in zip(names, samples(*names, *(getattr(self, n) for n in names)), strict=True):
-                array = array.copy()
-                array.setflags(write=False)
-                object.__setattr__(self, name, array)
-            x, y = (getattr(self, name) for name in names)
-            if x.shape[1:] != self.x_train.shape[1:] or y.shape[1:] != self.y_train.shape[1:]:
+        for part in PARTS:
+            names = f"x_{part}", f"y_{part}", f"weights_{part}"
+            given = [getattr(self, name) for name in names]
+            found = [*samples(*names[:2], *given[:2]), given[2]]
+            if given[2] is not None:
+                found[2] = samples(names[0], names[2], given[0], given[2])[1].astype(np.float32)
+            for name, arrays in zip(names, found, strict=True):
+                object.__setattr__(self, name, None if arrays is None else each(_kept, arrays))
+            mine, first = (each(lambda array: array.shape[1:], self.of(which)[:2]) for which in (part, "train"))
+            if mine != first:
                 raise ValueError(f"{names[0]} and {names[1]} must have the shapes of the training part's but in number")
         if self.classes is not None:
             _checks.whole("classes", self.classes, at_least=2)
 
+    def of(self, part: str) -> tuple:
+        """Return samples, labels and, if there are any, weights of a part: what Keras takes as one batch."""
+        x, y, weights = (getattr(self, f"{kind}_{part}") for kind in ("x", "y", "weights"))
+        return (x, y) if weights is None else (x, y, weights)
+
     def __repr__(self):
-        numbers = " + ".join(str(len(x)) for x in (self.x_train, self.x_validation, self.x_test))
+        numbers = " + ".join(str(count(self.of(part))) for part in PARTS)
         kind = "regression" if self.classes is None else f"{self.classes} classes"
-        return f"<Data {self.name!r}: {numbers} samples of shape {self.x_train.shape[1:]}, {kind}>"
+        return f"<Data {self.name!r}: {numbers} samples of shape {each(lambda x: x.shape[1:], self.x_train)}, {kind}>"
 
 
 def digits(label_noise: float = 0.0, seed: int = 0) -> Data:
@@ -228,10 +242,10 @@ def as_data(data) -> Data:
 
     Parameters
     ----------
-    data : Data or pair
-        ``Data``, which is returned as it is, or a pair ``(x, y)`` of samples and labels. A pair is shuffled and split
-        as the bundled sets are, a fifth each for validation and test; nothing is scaled. Labels that are integers
-        from 0 upwards, one for each sample, count as classes.
+    data : Data, pair or triple
+        ``Data``, which is returned as it is, or ``(x, y)``, samples and labels, or ``(x, y, weights)``, see there. They
+        are shuffled and split as the bundled sets are, a fifth each for validation and test; nothing is scaled. Labels
+        that are integers from 0 upwards, one for each sample, count as classes.
 
     Returns
     -------
@@ -249,13 +263,18 @@ def as_data(data) -> Data:
     """
     if isinstance(data, Data):
         return data
-    x, y = training_part(data)
-    if len(x) < 1 / HELD_OUT:
-        raise ValueError(f"data must have at least {1 / HELD_OUT:g} samples to be split in three, got {len(x)}")
-    train, validation, test = _split(len(x), seed=0)
-    of_classes = y.ndim == 1 and y.dtype.kind == "i" and y.min() >= 0 and y.max() > 0
-    classes = int(y.max()) + 1 if of_classes else None
-    return Data("(x, y)", x[train], y[train], x[validation], y[validation], x[test], y[test], classes)
+    weights = data[2] if isinstance(data, (tuple, list)) and len(data) == 3 else None
+    x, y = training_part(data if weights is None else data[:2])
+    whole = (x, y) if weights is None else (x, y, samples("x", "weights", x, weights)[1])
+    number = count(whole)
+    if number < 1 / HELD_OUT:
+        raise ValueError(f"data must have at least {1 / HELD_OUT:g} samples to be split in three, got {number}")
+    parts = [each(lambda array, rows=rows: array[rows], whole) for rows in _split(number, seed=0)]
+    of_classes = isinstance(y, np.ndarray) and y.ndim == 1 and y.dtype.kind == "i" and y.min() >= 0 and y.max() > 0
+    named = {f"weights_{part}": values[2] for part, values in zip(PARTS, parts, strict=True) if weights is not None}
+    return Data(
+        "(x, y)", *(v for values in parts for v in values[:2]), int(y.max()) + 1 if of_classes else None, **named
+    )
 
 
 def training_part(data) -> tuple[np.ndarray, np.ndarray]:
@@ -282,20 +301,70 @@ def training_part(data) -> tuple[np.ndarray, np.ndarray]:
     return samples("x", "y", *data)
 
 
-def samples(x_name: str, y_name: str, x, y) -> tuple[np.ndarray, np.ndarray]:
+def samples(x_name: str, y_name: str, x, y) -> tuple:
     """Return samples and labels as arrays for training, or raise an error that names them."""
-    x, y = _numbers(x_name, x).astype(np.float32), _numbers(y_name, y)
-    if y.dtype.kind in "iu" and y.size and not (-(2**31) <= y.min() and y.max() < 2**31):
-        raise ValueError(f"{y_name} must hold integers of 32 bits or floats, got {y.min()} to {y.max()}")
-    y = y.astype(np.int32 if y.dtype.kind in "iu" else np.float32)
-    if x.ndim == 0 or x.size == 0:
-        raise ValueError(f"{x_name} must hold at least one sample, got shape {x.shape}")
-    if y.ndim == 0 or len(x) != len(y):
-        raise ValueError(f"{x_name} and {y_name} must have equal lengths, got shapes {x.shape} and {y.shape}")
-    for name, array in ((x_name, x), (y_name, y)):
-        if not np.isfinite(array).all():
-            raise ValueError(f"{name} must be finite, but holds NaN or infinity")
+    x, y = each(functools.partial(_samples, x_name), x), each(functools.partial(_labels, y_name), y)
+    if len(lengths := {len(array) for array in (*_arrays(x), *_arrays(y))}) > 1:
+        shapes = each(np.shape, x), each(np.shape, y)
+        raise ValueError(f"{x_name} and {y_name} must have equal lengths, got shapes {shapes[0]} and {shapes[1]}")
+    if not lengths:
+        raise ValueError(f"{x_name} must hold at least one sample, got {x!r}")
     return x, y
+
+
+def _samples(name: str, values) -> np.ndarray:
+    x = _numbers(name, values).astype(np.float32)
+    if x.ndim == 0 or x.size == 0:
+        raise ValueError(f"{name} must hold at least one sample, got shape {x.shape}")
+    return _finite(name, x)
+
+
+def _labels(name: str, values) -> np.ndarray:
+    y = _numbers(name, values)
+    if y.dtype.kind in "iu" and y.size and not (-(2**31) <= y.min() and y.max() < 2**31):
+        raise ValueError(f"{name} must hold integers of 32 bits or floats, got {y.min()} to {y.max()}")
+    if y.ndim == 0:
+        raise ValueError(f"{name} must hold a label for each sample, got shape {y.shape}")
+    return _finite(name, y.astype(np.int32 if y.dtype.kind in "iu" else np.float32))
+
+
+def _finite(name: str, array: np.ndarray) -> np.ndarray:
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} must be finite, but holds NaN or infinity")
+    return array
+
+
+def each(function: Callable, arrays):
+    """Apply a function to an array, or to each of several in a dictionary, a list or a tuple."""
+    if isinstance(arrays, dict):
+        return {name: each(function, value) for name, value in arrays.items()}
+    if _are_several(arrays):
+        return type(arrays)(each(function, value) for value in arrays)
+    return function(arrays)
+
+
+def _are_several(arrays) -> bool:
+    if not isinstance(arrays, (list, tuple)):
+        return isinstance(arrays, dict)
+    least = 2 if isinstance(arrays, list) else 1  # a list of one-dimensional arrays is the rows of one
+    return all(hasattr(one, "__array__") and np.ndim(one) >= least or _are_several(one) for one in arrays)
+
+
+def _arrays(several) -> list[np.ndarray]:
+    found = []
+    each(found.append, several)
+    return found
+
+
+def count(several) -> int:
+    """Return the number of samples in an array, or in several."""
+    return len(_arrays(several)[0])
+
+
+def _kept(array: np.ndarray) -> np.ndarray:
+    array = array.copy()
+    array.setflags(write=False)
+    return array
 
 
 def batches(samples: int, batch_size: int, steps: int, seed: int) -> np.ndarray:

@@ -9,7 +9,9 @@ import functools
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from numbers import Real
 
+import keras
 import tensorflow as tf
 
 # The versions of Keras with which the recorder's tests have passed, on TensorFlow 2.21. With 3.5.0 all but one do:
@@ -46,6 +48,31 @@ def refuse_other_rates(optimizer) -> None:
 def learning_rate_given(optimizer):
     """Return what an optimizer was given for a learning rate: a variable, a schedule or a function."""
     return optimizer._learning_rate
+
+
+def loss_given(model) -> list:
+    """Return the losses and their weights that a model was compiled with, and how they are combined."""
+    given = model._compile_config.config
+    return [given["loss"], given["loss_weights"]]
+
+
+def settings_of(optimizer) -> list[str]:
+    """Return the names of an optimizer's settings that are numbers, or may be."""
+    config = {name: value for name, value in optimizer.get_config().items() if name != "learning_rate"}
+    numbers = [name for name, value in config.items() if isinstance(value, Real) and not isinstance(value, bool)]
+    return [*numbers, *(name for name in ("weight_decay",) if config.get(name) is None)]
+
+
+def is_sparse(loss) -> bool:
+    """Whether a loss takes one integer for a label, the number of its class."""
+    loss = keras.losses.get(loss) if loss is not None and not isinstance(loss, (dict, list, tuple)) else None
+    sparse = keras.losses.SparseCategoricalCrossentropy, keras.losses.sparse_categorical_crossentropy
+    return isinstance(loss, sparse[0]) or loss is sparse[1]
+
+
+def is_keras_s(thing) -> bool:
+    """Whether a class, a function or an object is Keras's own."""
+    return (getattr(thing, "__module__", None) or "").startswith("keras.")
 
 
 def trained_by(optimizer) -> list:
@@ -257,3 +284,214 @@ def rate_from_outside(optimizer) -> Iterator[tf.Variable]:
         yield rate
     finally:
         del optimizer.__dict__["_get_current_learning_rate"]
+
+
+# The making of a model
+
+
+@contextmanager
+def initializers_noted() -> Iterator[dict]:
+    """Give the initializers of the variables that are made in the block, by ``id(variable)``."""
+    kind, noted = keras.src.backend.Variable, {}
+    original = kind._initialize_with_initializer
+
+    def note(self, initializer):
+        noted[id(self)] = initializer
+        original(self, initializer)
+
+    kind._initialize_with_initializer = note
+    try:
+        yield noted
+    finally:
+        kind._initialize_with_initializer = original
+
+
+def variables_of(model) -> list:
+    """Return a model's weights, then the states of its random numbers."""
+    weights = {id(v) for v in model.weights}
+    return [*model.weights, *(v for v in model.variables if id(v) not in weights)]
+
+
+# Updates of values in place of variables
+
+
+class OfLane:
+    """A tensor that an optimizer takes for one of its settings: for a number that is neither 0 nor None."""
+
+    def __init__(self, tensor):
+        self.tensor = tensor
+
+    def __tf_tensor__(self, dtype=None, name=None):
+        return self.tensor if dtype is None else tf.cast(self.tensor, dtype)
+
+    def __gt__(self, other):
+        return True
+
+
+for _name in ("add", "radd", "sub", "rsub", "mul", "rmul", "truediv", "rtruediv", "pow", "rpow", "neg"):
+    _name = f"__{_name}__"
+    setattr(OfLane, _name, lambda self, *others, _name=_name: getattr(self.tensor, _name)(*others))
+
+
+def on_values(optimizer, variables, setting: str | None = None):
+    """Return a copy of an optimizer that updates values in place of variables, for :func:`update`.
+
+    In Keras on TensorFlow an optimizer writes into ``tf.Variable`` only. The copy has the methods of Keras's base class
+    back, which write wherever a ``StatelessScope`` says.
+
+    Parameters
+    ----------
+    optimizer : keras.optimizers.Optimizer
+        It is only read.
+    variables : list of keras.Variable
+        What the copy is built for.
+    setting : str, optional
+        The name of a setting that :func:`update` is given a value of.
+    """
+    kind, base = type(optimizer), keras.src.optimizers.base_optimizer.BaseOptimizer
+    replaced = vars(keras.src.backend.tensorflow.optimizer.TFOptimizer)
+    methods = {name: vars(base)[name] for name in replaced if callable(vars(base).get(name)) and name != "__init__"}
+
+    def update_step(self, gradient, variable, learning_rate):
+        rate = self.received[id(variable)] = learning_rate * self.factors.get(id(variable), 1.0)
+        kind.update_step(self, gradient, variable, rate)
+
+    def apply_weight_decay(self, variables):
+        for variable in variables:
+            rate = self.learning_rate * self.factors.get(id(variable), 1.0)
+            vars(self)["_get_current_learning_rate"] = lambda rate=rate: rate
+            base._apply_weight_decay(self, [variable])
+            del vars(self)["_get_current_learning_rate"]
+
+    methods |= {"update_step": update_step, "_apply_weight_decay": apply_weight_decay}
+    copy = type(kind.__name__, (kind,), methods).from_config(optimizer.get_config())
+    given = vars(optimizer)
+    without_decay, pattern = (
+        given.get("_exclude_from_weight_decay", ()),
+        given.get("_exclude_from_weight_decay_pattern"),
+    )
+
+    spared = {id(v) for v in variables if optimizer._var_key(v) in without_decay or pattern and pattern.search(v.name)}
+    decays = lambda variable: id(variable) not in spared  # noqa: E731
+    vars(copy).update(factors={}, received={}, setting=setting, _use_weight_decay=decays)
+    if setting:
+        setattr(copy, setting, 0.5)  # not 0, which might do without what the others need
+    copy.build(variables)
+    return copy
+
+
+def slots_of(optimizer) -> list:
+    """Return the variables of an optimizer but its rate and its count of updates."""
+    others = id(optimizer.iterations), id(optimizer._learning_rate)
+    return [variable for variable in optimizer.variables if id(variable) not in others]
+
+
+def averages_of(optimizer) -> list:
+    """Return the moving averages with which ``fit`` replaces the weights at its end, if the optimizer keeps them."""
+    return optimizer._model_variables_moving_average if optimizer.use_ema else []
+
+
+def update(optimizer, t, rate, factors: dict, setting, weights: list, slots: list, gradients: list):
+    """Return the weights and slots after one update, and the rates that ``update_step`` received.
+
+    Parameters
+    ----------
+    optimizer : keras.optimizers.Optimizer
+        From :func:`on_values`.
+    t, rate : tensor
+        The number of the update, from 0, and its learning rate.
+    factors : dict
+        What the rate of a variable is multiplied with, by ``id(variable)``; 1 for those that are not in it.
+    setting : tensor or None
+        The value of the optimizer's setting.
+    weights, slots, gradients : list of tensor
+        In the order of the variables and of :func:`slots_of`.
+    """
+    optimizer.factors, optimizer.received = factors, {}
+    if optimizer.setting:
+        vars(optimizer)[optimizer.setting] = OfLane(setting)
+    own = dict(zip(map(id, slots_of(optimizer)), slots, strict=True))
+    own[id(optimizer.iterations)] = tf.cast(t, optimizer.iterations.dtype)
+    own[id(optimizer._learning_rate)] = rate
+    weights, after = optimizer.stateless_apply([own[id(v)] for v in optimizer.variables], gradients, weights)
+    after = dict(zip(map(id, optimizer.variables), after, strict=True))
+    return weights, [after[id(v)] for v in slots_of(optimizer)], optimizer.received
+
+
+# Leaving a model as it was
+
+
+@contextmanager
+def as_it_was(model, x) -> Iterator[None]:
+    """Give back every number of the model and of all its optimizers on leaving."""
+    if not model.built:
+        model(x[:1])
+    if not model.optimizer.built:
+        model.optimizer.build(model.trainable_variables)
+    # a training step of the reader's own may have more optimizers, and variables that are not Keras's
+    parts = list(_inside(model, set()))
+    optimizers = [part for part in parts if isinstance(part, keras.optimizers.Optimizer)]
+    variables = [part for part in parts if not isinstance(part, keras.optimizers.Optimizer)]
+    variables += [v for owner in (model, *optimizers) for v in owner.variables] + model.metrics_variables
+    not_built = [optimizer for optimizer in optimizers if not optimizer.built]
+    kept = [(variable, variable.numpy()) for variable in variables]
+    try:
+        yield
+    finally:
+        interrupt = _put_back(model, kept)
+        for optimizer in not_built:
+            if optimizer.built:
+                interrupt = _put_back(model, _fresh(optimizer)) or interrupt
+    if interrupt:
+        raise interrupt
+
+
+def _inside(thing, seen: set) -> Iterator:
+    """Find the optimizers and variables in the attributes of a layer and of the layers in it."""
+    if id(thing) in seen:
+        return
+    seen.add(id(thing))
+    if isinstance(thing, (keras.optimizers.Optimizer, keras.Variable, tf.Variable)):
+        yield thing
+    inside = vars(thing) if isinstance(thing, keras.Layer) else thing
+    if isinstance(inside, (dict, list, tuple, set)):
+        for part in list(inside.values() if isinstance(inside, dict) else inside):
+            yield from _inside(part, seen)
+
+
+def _put_back(model, kept) -> KeyboardInterrupt | None:
+    """Put every value back, and return the Ctrl-C that came meanwhile."""
+    interrupt = None
+    while True:
+        try:
+            model.reset_metrics()
+            for variable, value in kept:
+                variable.assign(value)
+            return interrupt
+        except KeyboardInterrupt as again:
+            interrupt = again
+
+
+def _fresh(optimizer) -> list:
+    """Pair the variables of an optimizer that was built just now with the values that they had then."""
+    twin = type(optimizer).from_config(optimizer.get_config())
+    twin.build(trained_by(optimizer))
+    return [(variable, new.numpy()) for variable, new in zip(optimizer.variables, twin.variables, strict=True)]
+
+
+@contextmanager
+def with_fresh_optimizer(model) -> Iterator:
+    """Let a model train with an optimizer as new, made like its own, in the block; its training step comes back too."""
+    optimizer, step = model.optimizer, model.train_function
+    try:
+        model.optimizer = type(optimizer).from_config(optimizer.get_config())
+        model.train_function = None
+        yield model.optimizer
+    finally:
+        model.optimizer, model.train_function = optimizer, step
+
+
+def trained_on(model, batch) -> float:
+    """Let a model train on one batch, as ``fit`` does, and return the loss that it reports."""
+    model.make_train_function()
+    return float(model.train_function(iter([batch]))["loss"])

@@ -3,13 +3,10 @@
 It is a measurement with an uncertainty, not an oracle: it refuses to suggest a rate where the loss shows none.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from lrlib import _checks, keras_hooks
 from lrlib._modules import make_callable
@@ -154,7 +151,7 @@ def range_test(
     seen, stopped, updates = [], None, 0  # (rate, loss, accuracy) for every rate
     # a training step of the reader's own may make several updates, and have other optimizers
     recorder = AppliedRates(model, optimizer=model.optimizer, capacity=10 * steps * batches_each)
-    with _as_it_was(model, x), recorder as applied:
+    with keras_hooks.as_it_was(model, x), recorder as applied:
         with keras_hooks.rate_from_outside(optimizer) as rate:
             for value, epoch in zip(rates, order, strict=True):
                 rate.assign(value)
@@ -275,64 +272,6 @@ def _optimizer(model):
     if optimizer.gradient_accumulation_steps:
         raise ValueError("model's optimizer must not accumulate gradients, since a batch would then have no update")
     return optimizer
-
-
-@contextmanager
-def _as_it_was(model, x) -> Iterator[None]:
-    """Give back every number of the model and of all its optimizers on leaving."""
-    if not model.built:
-        model(x[:1])
-    if not model.optimizer.built:
-        model.optimizer.build(model.trainable_variables)
-    # a training step of the reader's own may have more optimizers, and variables that are not Keras's
-    parts = list(_parts(model, set()))
-    optimizers = [part for part in parts if isinstance(part, keras.optimizers.Optimizer)]
-    variables = [part for part in parts if not isinstance(part, keras.optimizers.Optimizer)]
-    variables += [v for owner in (model, *optimizers) for v in owner.variables] + model.metrics_variables
-    not_built = [optimizer for optimizer in optimizers if not optimizer.built]
-    kept = [(variable, variable.numpy()) for variable in variables]
-    try:
-        yield
-    finally:
-        interrupt = _put_back(model, kept)
-        for optimizer in not_built:
-            if optimizer.built:
-                interrupt = _put_back(model, _fresh(optimizer)) or interrupt
-    if interrupt:
-        raise interrupt
-
-
-def _parts(thing, seen: set) -> Iterator:
-    """Find the optimizers and variables in the attributes of a layer and of the layers in it."""
-    if id(thing) in seen:
-        return
-    seen.add(id(thing))
-    if isinstance(thing, (keras.optimizers.Optimizer, keras.Variable, tf.Variable)):
-        yield thing
-    inside = vars(thing) if isinstance(thing, keras.Layer) else thing
-    if isinstance(inside, (dict, list, tuple, set)):
-        for part in list(inside.values() if isinstance(inside, dict) else inside):
-            yield from _parts(part, seen)
-
-
-def _put_back(model, kept) -> KeyboardInterrupt | None:
-    """Put every value back, and return the Ctrl-C that came meanwhile."""
-    interrupt = None
-    while True:
-        try:
-            model.reset_metrics()
-            for variable, value in kept:
-                variable.assign(value)
-            return interrupt
-        except KeyboardInterrupt as again:
-            interrupt = again
-
-
-def _fresh(optimizer) -> list:
-    """Pair the variables of an optimizer that was built just now with the values that they had then."""
-    twin = type(optimizer).from_config(optimizer.get_config())
-    twin.build(keras_hooks.trained_by(optimizer))
-    return [(variable, new.numpy()) for variable, new in zip(optimizer.variables, twin.variables, strict=True)]
 
 
 def _train(model, x, y, epoch, metric: str) -> tuple[float, float]:

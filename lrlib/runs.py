@@ -96,6 +96,24 @@ class Runs(xr.Dataset):
         regret = np.interp(points, np.log10(rates), means - means[rates == best])
         return float(np.trapezoid(regret, points) / decades)
 
+    def weights(self) -> list[np.ndarray]:
+        """Return the weights of the best run, for ``model.set_weights``, if the sweep was told to keep them.
+
+        Returns
+        -------
+        list of numpy.ndarray
+            Those of the run with the lowest loss in validation, in the order of ``model.get_weights()``.
+
+        Raises
+        ------
+        ValueError
+            If the record has none.
+        """
+        names = sorted((name for name in self.data_vars if name.startswith("weight_")), key=lambda n: int(n[7:]))
+        if not names:
+            raise ValueError("runs must have been made with weights=True, which keeps the weights of the best")
+        return [self[name].values for name in names]
+
     def plot(self, kind: str | None = None, *, measure: str = "validation_loss", **how):
         """Draw the runs: the U, the loss curves of some rates, or the map over the rate and a second axis.
 

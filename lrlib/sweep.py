@@ -6,38 +6,45 @@ matrix, ``rates[step, lane]``.
 """
 
 import functools
+import inspect
+import json
 import sys
 import time
-from collections.abc import Callable, Sequence
-from contextlib import contextmanager
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
 
+import joblib
 import keras
 import numpy as np
 import tensorflow as tf
+import xarray as xr
 
-from lrlib import _checks
+from lrlib import _checks, keras_hooks, shards
 from lrlib._modules import make_callable
-from lrlib.datasets import Data, as_data, batches
-from lrlib.recipe import Recipe, dense_layers, recipe_of
+from lrlib.datasets import Data, as_data, count
+from lrlib.proof import check, constant_loss, fitting, prove
 from lrlib.runs import Runs
 from lrlib.schedules import FunctionOfStep, Schedule, as_schedule
-from lrlib.streams import stream
-
-SLICE_SECONDS = 0.5  # Ctrl-C works between slices
-LAST = 0.1  # the share of the steps that decides whether a lane has failed
-LANES = 16  # the lanes are filled up to a multiple: in an array's uneven rest a processor may round another way
-EVALUATED_AT_ONCE = 256  # samples
+from lrlib.training import AT_ONCE, FILLED_TO, Job, program_of, rates_of, train
 
 
 def sweep(
-    model: keras.Sequential,
+    model: keras.Model | Callable[..., keras.Model],
     data: Data | tuple,
     learning_rates: Sequence[float],
     seeds: Sequence[int],
     *,
     steps: int,
-    batch_size: int,
+    batch_size: int | None = None,
     schedule: Schedule | float | Callable[[int], float | Sequence[float]] = 1.0,
+    also: Mapping[str, Sequence] | None = None,
+    engine: str = "vectorized",
+    record_every: int = 1,
+    weights: bool = False,
+    memory: float = 1e9,
+    resume: Runs | None = None,
+    n_jobs: int | None = None,
     progress: bool | None = None,
 ) -> Runs:
     r"""Train a Keras model with every learning rate and every seed, all of them at once.
@@ -47,18 +54,19 @@ def sweep(
     .. math:: \eta(t) = \text{learning rate} \cdot \text{schedule}(t), \qquad t = 0, \dots, \text{steps} - 1
 
     The model says what to train: layers, initializers, loss and optimizer with its settings, all but the learning rate.
-    It is only read. A seed stands for the initial weights and the order of the samples, which are the same for every
-    learning rate (:func:`initial_weights`, :func:`lrlib.datasets.batches`), so results pair by seed. Neither depends
-    on ``steps``: a longer sweep repeats a shorter one and goes on.
+    It is only read. A seed stands for the initial weights, the order of the samples and what dropout drops, which are
+    the same for every learning rate (:func:`lrlib.lanes.initial_weights`, :func:`lrlib.datasets.batches`), so results
+    pair by seed. None depends on ``steps``: a longer sweep repeats a shorter one and goes on.
 
     Parameters
     ----------
-    model : keras.Sequential
-        Compiled, and made of a ``keras.Input`` and ``Dense`` layers, in float32. The optimizer is ``SGD`` (momentum,
-        nesterov) or ``Adam``, the loss any that is the mean of one number for each sample.
-    data : Data or pair
-        What to train on, to choose by and to report on. A pair ``(x, y)`` is split in three as the bundled data are,
-        see :func:`lrlib.datasets.as_data`.
+    model : keras.Model
+        Built and compiled, in float32: Sequential, functional or a subclass, with any layers, losses and regularizers
+        that its ``compute_loss`` adds up, and any optimizer of Keras that applies the rate it is given. Layers that are
+        frozen or adapted keep their values. Or a function that returns such a model, see ``also``.
+    data : Data, pair or triple
+        What to train on, to choose by and to report on. ``(x, y)`` or ``(x, y, weights)`` is split in three as the
+        bundled data are, see :func:`lrlib.datasets.as_data`; there may be several inputs and outputs.
     learning_rates : sequence of float
         Positive and different.
     seeds : sequence of int
@@ -71,16 +79,38 @@ def sweep(
     schedule : Schedule, float or callable
         A factor for every step, so the learning rate is the peak of a schedule whose peak is 1. By default always 1.
         A function of the step may also return a factor for each learning rate, so every rate can take its own course.
+    also : dict, optional
+        What else is swept: a name and its values. The name is a setting of the optimizer (``momentum``,
+        ``weight_decay``), another parameter of a ``schedule`` that is a function, a layer (each value is a factor of
+        the rate of its weights), ``"batch_size"``, or the parameter of a ``model`` that is a function (``width``). With
+        the last two each value is a program of its own.
+    engine : {"vectorized", "loop"}
+        ``"loop"`` trains one lane after the other, for models that cannot be vectorized.
+    record_every : int
+        Every how many steps ``loss``, ``applied`` and ``gradient_norm`` are kept.
+    weights : bool
+        Whether the record holds ``weight_0``, ``weight_1``, ..., the weights of the run with the lowest loss in
+        validation, in the order of ``model.get_weights()``; see :meth:`lrlib.runs.Runs.weights`.
+    memory : float
+        Bytes that the lanes in training may take. The attribute ``bytes_of_lane`` says what one takes at most.
+    resume : Runs, optional
+        What the same sweep returned when it was interrupted: the lanes that are done are not trained again.
+    n_jobs : int, optional
+        Processes that share the lanes, as in scikit-learn: by default this one, and inside
+        ``joblib.parallel_config(...)`` what that says, see :mod:`lrlib.shards`. The result is the same.
     progress : bool, optional
-        Whether to print a progress bar. By default only in a terminal, not in a notebook.
+        Whether to show on stderr how far it has come; by default only in a terminal.
 
     Returns
     -------
     Runs
-        An ``xarray.Dataset`` with the dimensions ``learning_rate``, ``seed`` and ``step``:
+        An ``xarray.Dataset`` with the dimensions ``learning_rate``, the name in ``also`` if there is one, ``seed`` and
+        ``step``:
 
         - ``loss`` (learning_rate, seed, step): the loss of the step's batch, before its update.
-        - ``applied`` (learning_rate, seed, step): the rate of the update, as the compiled step reports it.
+        - ``applied`` (learning_rate, seed, step): the rate of the update, as ``update_step`` received it; where
+          gradients are accumulated, also at the steps that only add to them. ``applied_in_group``: the same for the
+          layer in ``also``.
         - ``gradient_norm`` (learning_rate, seed, step): the Euclidean norm of the whole gradient.
         - ``train_loss``, ``validation_loss``, ``test_loss`` (learning_rate, seed): over each whole part, at the end.
         - ``train_accuracy``, ``validation_accuracy``, ``test_accuracy`` (learning_rate, seed): the same, if the data
@@ -89,20 +119,28 @@ def sweep(
           above the loss of the best constant prediction. For losses other than sparse categorical cross-entropy and
           mean squared error the lane's own first loss stands for that. A run that recovered has not failed; one that
           was too slow to beat a constant has. The attribute ``constant_loss`` is that loss, NaN where it is unknown.
+        - ``failed_since`` (learning_rate, seed): the step since when such a mean never came back; -1 if it did.
+        - ``done`` (learning_rate, seed): whether the lane is trained.
+
+        The attributes say how it was made.
 
     Raises
     ------
     TypeError, ValueError
-        If the model is not compiled, or has a layer, loss, optimizer or setting that the sweep does not know; if the
-        labels do not fit the model; if rates are not positive or repeated; if seeds are missing or repeated; if a batch
-        is larger than the training part; if the optimizer has a schedule of its own; if ``schedule`` returns a negative
-        factor, or more or fewer factors than there are rates; if the loss is NaN or infinite before the first update.
+        If the model is not built or not compiled, not in float32, or its optimizer has a schedule of its own or wraps
+        another; if it cannot be vectorized, or does in a lane something else than in Keras; if samples and labels do
+        not fit it; if rates are not positive or repeated; if seeds are missing or repeated; if a batch is larger than
+        the training part; if ``schedule`` returns a negative factor, or more or fewer factors than there are rates; if
+        ``memory`` holds no lane; if the loss is NaN or infinite before the first update.
+    Unfinished
+        If a worker process dies: its attribute ``runs`` is the record of the lanes that are done.
 
     Notes
     -----
-    A lane's result does not depend on the lanes beside it. One program is compiled for each kind of model, loss and
-    optimizer, and kept; it serves any number of lanes, steps and samples. The steps are run in slices of about half a
-    second, and Ctrl-C ends a sweep after the slice that is running.
+    A lane's result does not depend on the lanes beside it, to the bit. The parts that the tests know are proven against
+    Keras's own training; of a model with others two steps are compared before the sweep. One program is compiled for
+    each kind of model, loss and optimizer, and kept; it serves any number of lanes and steps. The steps are run in
+    slices of about half a second; Ctrl-C ends a sweep after the slices that are running, and what is done is returned.
 
     Examples
     --------
@@ -113,80 +151,184 @@ def sweep(
     >>> runs.failed.all("seed").values
     array([False, False,  True])
     """
-    recipe = recipe_of(model)
-    data = as_data(data)
-    learning_rates = _different("learning_rates", learning_rates, _checks.float32_rate)
-    if len({np.float32(rate) for rate in learning_rates}) < len(learning_rates):
-        raise ValueError(
-            f"learning_rates must be different in float32, the arithmetic of training, got {learning_rates}"
-        )
+    axis = _second_axis(also)
+    if axis and (axis[0] == "batch_size" or not isinstance(model, keras.Model)):
+        same = dict(steps=steps, schedule=schedule, engine=engine, record_every=record_every, memory=memory)
+        same |= dict(n_jobs=n_jobs, progress=progress)
+        return _a_program_each(model, data, learning_rates, seeds, batch_size, axis, same, weights, resume)
+    check(model)
+    data, rates = as_data(data), _different("learning_rates", learning_rates, _checks.float32_rate)
+    if len({np.float32(rate) for rate in rates}) < len(rates):
+        raise ValueError(f"learning_rates must be different in float32, the arithmetic of training, got {rates}")
     seeds = _different("seeds", seeds, functools.partial(_checks.whole, at_least=0))
     steps = _checks.whole("steps", steps, at_least=1)
-    progress = sys.stdout.isatty() if progress is None else _checks.flag("progress", progress)
-    planned = factors(schedule, steps, len(learning_rates))
-    parts = {part: _fitting(recipe, data, part) for part in ("train", "validation", "test")}
-    order = np.stack([batches(len(data.x_train), batch_size, steps, seed) for seed in seeds], axis=1)
-    start = [np.stack(draws) for draws in zip(*(initial_weights(model, seed) for seed in seeds), strict=True)]
+    batch_size = _checks.whole("batch_size", batch_size, at_least=1)
+    if batch_size > (samples := count(data.of("train"))):
+        raise ValueError(f"batch_size must be at most {samples}, the number of samples to train on, got {batch_size}")
+    if engine not in ("vectorized", "loop"):
+        raise ValueError(f"engine must be 'vectorized' or 'loop', got {engine!r}")
+    progress = sys.stderr.isatty() if progress is None else _checks.flag("progress", progress)
+    job = Job(
+        model=model, parts=fitting(model, data), learning_rates=rates, seeds=seeds, batch_size=batch_size,
+        **_what_differs(model, schedule, steps, len(rates), axis), classes=data.classes,
+        record_every=_checks.whole("record_every", record_every, at_least=1), vectorized=engine == "vectorized",
+        memory=_checks.positive("memory", memory), constant_loss=constant_loss(model, data),
+        weights=_checks.flag("weights", weights),
+    )  # fmt: skip
+    rates_of(job)
+    workers, record = shards.workers(n_jobs), _Record(job, axis, _about(job, data, schedule), resume)
+    prove(job)
 
-    # the lanes are all pairs of a rate and a seed; those that fill up repeat the last one
-    shape = len(learning_rates), len(seeds)
-    lanes = np.arange(-(-np.prod(shape) // LANES) * LANES).clip(max=np.prod(shape) - 1)
-    rate_of_lane, seed_of_lane = np.unravel_index(lanes, shape)
-    rates = _rates(planned, learning_rates)[:, rate_of_lane]
-
-    def by_rate_and_seed(values):
-        return values[..., : np.prod(shape)].reshape(*values.shape[:-1], *shape)
-
-    with _graphs_as_written():
-        weights, *records = _train(recipe, *parts["train"], start, rates, order, seed_of_lane, progress)
-        evaluated = {part: _evaluate(recipe, x, y, weights) for part, (x, y) in parts.items()}
-    loss, applied, norm = map(by_rate_and_seed, records)
-    dims, over_steps = ("learning_rate", "seed"), ("step", "learning_rate", "seed")
-    results = {"loss": (over_steps, loss), "applied": (over_steps, applied), "gradient_norm": (over_steps, norm)}
-    for part, (final_loss, accuracy) in evaluated.items():
-        results[f"{part}_loss"] = dims, by_rate_and_seed(final_loss)
-        if data.classes is not None and recipe.outputs > 1:
-            results[f"{part}_accuracy"] = dims, by_rate_and_seed(accuracy)
-
-    constant_loss = recipe.loss.of_best_constant(parts["train"][1])
-    end = loss[-max(1, round(LAST * steps)) :].mean(axis=0, dtype=np.float64)
-    results["failed"] = dims, ~(end <= (loss[0] if np.isnan(constant_loss) else constant_loss))
-    about = dict(data=data.name, optimizer=str(recipe.optimizer), batch_size=batch_size, constant_loss=constant_loss)
-    coords = {"learning_rate": learning_rates, "seed": seeds, "step": np.arange(steps)}
-    return Runs(results, coords, about).transpose(*dims, "step")
+    todo = np.flatnonzero(~record.done)
+    share = -(-len(todo) // workers) if workers > 1 else len(todo)
+    share = max(1, min(joblib.cpu_count() * AT_ONCE, -(-share // FILLED_TO) * FILLED_TO))
+    pieces = [tuple(todo[i : i + share].tolist()) for i in range(0, len(todo), share)]
+    here = functools.partial(train, progress=_Bar(len(todo), steps)) if progress and workers == 1 else train
+    try:
+        finished = dict(zip(pieces, shards.run(here, job, pieces, n_jobs), strict=True))
+    except shards.Unfinished as error:
+        record.add(error.finished)
+        error.runs = record.runs()
+        if not isinstance(error.__cause__, KeyboardInterrupt) or not record.done.any():
+            raise (error.__cause__ if workers == 1 else error) from None
+        warnings.warn(f"{record.done.sum()} of {record.done.size} lanes are trained: resume=runs goes on", stacklevel=2)
+        return error.runs
+    record.add(finished)
+    return record.runs()
 
 
-def initial_weights(model: keras.Sequential, seed: int) -> list[np.ndarray]:
-    """Draw the weights that a sweep starts from, from the initializers of the model's layers.
+def _second_axis(also) -> tuple[str, list] | None:
+    """Return the name and the values of what is swept beside the rate, if anything is."""
+    if also is None:
+        return None
+    if not isinstance(also, Mapping) or len(also) != 1:
+        raise ValueError(f"also must hold one name and its values, such as {{'momentum': [0, 0.9]}}, got {also!r}")
+    ((name, values),) = also.items()
+    if not isinstance(name, str) or name in ("learning_rate", "seed", "step"):
+        raise ValueError(f"also must name what is swept beside the rates, seeds and steps, got {name!r}")
+    return name, _different(f"also[{name!r}]", values, lambda name, value: value)
 
-    Parameters
-    ----------
-    model : keras.Sequential
-        As in :func:`sweep`. It is only read; a seed of an initializer's own is not used.
-    seed : int
-        The sweep's seed. The same seed gives the same weights.
 
-    Returns
-    -------
-    list of numpy.ndarray
-        In the order of ``model.get_weights()``: ``model.set_weights(initial_weights(model, seed))`` starts Keras there.
+def _a_program_each(model, data, learning_rates, seeds, batch_size, axis, same, weights, resume) -> Runs:
+    """Sweep with each value of what changes shapes, one after the other."""
+    name, values = axis
+    if weights or resume is not None:
+        raise ValueError(f"weights and resume must not be given where each {name} is a sweep of its own")
+    if name == "batch_size":
+        each = [sweep(model, data, learning_rates, seeds, batch_size=value, **same) for value in values]
+    elif callable(model):
+        made = [model(**{name: value}) for value in values]
+        each = [sweep(one, data, learning_rates, seeds, batch_size=batch_size, **same) for one in made]
+    else:
+        raise TypeError(f"model must be a keras.Model, or a function of {name} that returns one, got {model!r}")
+    attrs = {key: value for key, value in each[0].attrs.items() if all(one.attrs[key] == value for one in each)}
+    runs = xr.concat([one.drop_attrs(deep=False) for one in each], xr.Variable(name, values))
+    dims = ("learning_rate", name, "seed")
+    return Runs(runs.data_vars, runs.coords, attrs).transpose(*dims, "step")
 
-    Examples
-    --------
-    >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, kernel_initializer="ones")])
-    >>> [weights.tolist() for weights in initial_weights(model, seed=0)]
-    [[[1.0], [1.0]], [0.0]]
-    """
-    seed, weights = _checks.whole("seed", seed, at_least=0), []
-    for layer in dense_layers(model):
-        initializers = [layer.kernel_initializer] + [layer.bias_initializer] * layer.use_bias
-        for initializer, weight in zip(initializers, layer.weights, strict=True):
-            config = getattr(initializer, "get_config", dict)()
-            if "seed" in config:
-                own_seed = stream(seed, f"initial weights {len(weights)}").integers(2**32)
-                initializer = type(initializer).from_config({**config, "seed": int(own_seed)})
-            weights.append(keras.ops.convert_to_numpy(initializer(weight.shape, dtype="float32")))
-    return weights
+
+def _what_differs(model, schedule, steps: int, rates: int, axis) -> dict:
+    """Say how the lanes differ but for rate and seed: by a setting, by a layer's rate, or by the schedule."""
+    if not axis:
+        return dict(factors=factors(schedule, steps, rates)[:, None], values=[1.0], setting=None, group=None)
+    name, values = axis
+    if inspect.isfunction(schedule) and name in inspect.signature(schedule).parameters:
+        each = [factors(functools.partial(schedule, **{name: value}), steps, rates) for value in values]
+        return dict(factors=np.stack(each, axis=1), values=values, setting=None, group=None)
+    settings = keras_hooks.settings_of(model.optimizer)
+    group = name in [layer.name for layer in model._flatten_layers(include_self=False)]
+    if not group and name not in settings:
+        raise ValueError(
+            f"also must name a layer of the model, a parameter of a schedule that is a function, batch_size, or one of "
+            f"the optimizer's settings, {', '.join(settings)}, got {name!r}"
+        )
+    values = [_checks.non_negative(f"also[{name!r}][{i}]", value) for i, value in enumerate(values)]
+    planned = np.repeat(factors(schedule, steps, rates)[:, None], len(values), axis=1)
+    return dict(factors=planned, values=values, setting=None if group else name, group=name if group else None)
+
+
+def _about(job: Job, data: Data, schedule) -> dict:
+    """Say how a record was made, in numbers and texts."""
+    config = {name: value for name, value in job.model.optimizer.get_config().items() if name != "learning_rate"}
+    try:
+        model = json.dumps(job.model.get_config(), default=str)
+    except NotImplementedError:
+        model = repr(job.model)
+    return {
+        "model": model,
+        "optimizer": f"{type(job.model.optimizer).__name__} {json.dumps(config, default=str)}",
+        "loss": str(keras_hooks.loss_given(job.model)[0]),
+        "schedule": repr(schedule),
+        "data": data.name,
+        "batch_size": job.batch_size,
+        "engine": "vectorized" if job.vectorized else "loop",
+        "constant_loss": job.constant_loss,
+        "bytes_of_lane": program_of(job).bytes_of_lane,
+        **{name: version(name) for name in ("lrlib", "keras", "numpy")},
+        "tensorflow": tf.__version__,
+    }
+
+
+class _Record:
+    """What the lanes came to so far."""
+
+    def __init__(self, job: Job, axis, attrs: dict, resume):
+        self.job, self.attrs, self.size = job, attrs, int(np.prod(job.shape))
+        self.dims = ["learning_rate", *([axis[0]] if axis else []), "seed"]
+        self.coords = {"learning_rate": job.learning_rates, "seed": job.seeds}
+        self.coords |= {axis[0]: axis[1]} if axis else {}
+        self.coords["step"] = np.arange(0, job.steps, job.record_every)
+        self.done, self.found, self.best = np.zeros(self.size, bool), {}, (np.inf, [])
+        if resume is not None:
+            self._take(resume)
+
+    def _take(self, resume) -> None:
+        same = isinstance(resume, Runs) and {**resume.attrs, "bytes_of_lane": 0} == {**self.attrs, "bytes_of_lane": 0}
+        if not same or any(not np.array_equal(resume[name], values) for name, values in self.coords.items()):
+            raise ValueError("resume must be what the same sweep returned when it was interrupted, got another one")
+        self.done = resume.done.values.reshape(-1)
+        for name, values in resume.data_vars.items():
+            if name != "done":
+                values = values.transpose(..., *self.dims).values
+                self.found[name] = values.reshape(*values.shape[: values.ndim - len(self.dims)], self.size)
+
+    def add(self, finished: dict) -> None:
+        """Take in what was trained: results by lanes."""
+        for lanes, result in finished.items():
+            lanes, best = list(lanes), result.pop("weights", None)
+            if best and best[0] < self.best[0]:
+                self.best = best
+            self.done[lanes] = True
+            for name, values in result.items():
+                if name not in self.found:
+                    unknown = {"b": False, "i": -1}.get(values.dtype.kind, np.nan)
+                    self.found[name] = np.full((*values.shape[:-1], self.size), unknown, values.dtype)
+                self.found[name][..., lanes] = values
+
+    def runs(self) -> Runs:
+        """Return the record."""
+        sizes, values = [len(self.coords[dim]) for dim in self.dims], {}
+        for name, found in {**self.found, "done": self.done}.items():
+            over = ["step"] * (found.ndim - 1) + self.dims
+            values[name] = over, found.reshape(*found.shape[:-1], *sizes)
+        for place, weight in enumerate(self.best[1]):
+            values[f"weight_{place}"] = [f"weight_{place}_{axis}" for axis in range(weight.ndim)], weight
+        runs = Runs(values, self.coords, self.attrs)
+        return runs.transpose(*self.dims, "step", ...)
+
+
+class _Bar:
+    """A line on the terminal that says how far a sweep has come."""
+
+    def __init__(self, lanes: int, steps: int):
+        self.lanes, self.steps, self.made, self.began = lanes, steps, 0, time.perf_counter()
+
+    def __call__(self, made: int) -> None:
+        self.made += made
+        share = self.made / (self.lanes * self.steps)
+        left = (time.perf_counter() - self.began) * (1 - share) / share
+        text = f"\r{self.lanes} lanes of {self.steps} steps: {share:.0%}, {left:.0f} s left "
+        print(text, end="\n" if share == 1 else "", file=sys.stderr, flush=True)
 
 
 def _different(name: str, values, check) -> list:
@@ -242,149 +384,6 @@ def _factors_at(step: int, value, columns: int) -> list[float]:
     if len(value) != columns:
         raise ValueError(f"schedule({step}) must be a number, or one for each of {columns} rates, got {len(value)}")
     return [_checks.non_negative(f"schedule({step})[{i}]", factor) for i, factor in enumerate(value)]
-
-
-def _rates(planned, learning_rates) -> np.ndarray:
-    """Return rates[step, learning rate], rounded once to the arithmetic of the run."""
-    with np.errstate(over="ignore"):
-        rates = (planned * learning_rates).astype(np.float32)
-    if not np.isfinite(rates).all():
-        raise ValueError("learning_rates must be finite in float32 when the schedule has multiplied them")
-    return rates
-
-
-def _fitting(recipe: Recipe, data: Data, part: str):
-    """Return one part's samples and labels in the shapes that the program takes."""
-    x, y = getattr(data, f"x_{part}"), getattr(data, f"y_{part}")
-    if x.shape[1:] != (recipe.features,):
-        raise ValueError(f"x_{part} must have the shape of the model's input, ({recipe.features},), got {x.shape[1:]}")
-    if recipe.loss.sparse:
-        if y.ndim > 1 or y.dtype != np.int32 or not (0 <= y.min() and y.max() < recipe.outputs):
-            raise ValueError(
-                f"y_{part} must hold one integer from 0 to {recipe.outputs - 1}, the model's last output, for each "
-                f"sample, got {y.dtype} of shape {y.shape} from {y.min()} to {y.max()}"
-            )
-        return x, y
-    y = y.reshape(len(y), -1).astype(np.float32)
-    if y.shape[1] != recipe.outputs:
-        raise ValueError(f"y_{part} must have a number for each of the {recipe.outputs} outputs, got {y.shape[1]}")
-    return x, y
-
-
-# Training and evaluating all lanes: weights are (lane, inputs, units), biases have 1 in place of inputs.
-
-
-@tf.custom_gradient
-def _plus_bias(x, bias):
-    def gradients(of_sum):
-        # as a product, since TensorFlow's sum over samples depends on where in memory a lane lies
-        return of_sum, tf.matmul(tf.ones_like(of_sum[..., :1]), of_sum, transpose_a=True)
-
-    return x + bias, gradients
-
-
-@functools.lru_cache(maxsize=64)
-def _program(recipe: Recipe):
-    """Return the two compiled functions of a recipe: one trains for some steps, one evaluates."""
-    optimizer, slots_each = recipe.optimizer, recipe.optimizer.slots
-
-    def losses_and_outputs(weights, x, y):
-        weights = iter(weights)
-        for layer in recipe.layers:
-            x = tf.matmul(x, next(weights))
-            if layer.use_bias:
-                x = _plus_bias(x, next(weights))
-            x = layer.activation(x)
-        y = tf.broadcast_to(y, tf.shape(x)[:-1] if recipe.loss.sparse else tf.shape(x))
-        return recipe.loss.of_samples(y, x), x
-
-    def step(t, x, y, state, rate):
-        count = len(state) // (1 + slots_each)
-        weights, slots = state[:count], state[count:]
-        with tf.GradientTape() as tape:
-            tape.watch(weights)
-            loss = tf.reduce_mean(losses_and_outputs(weights, x, y)[0], axis=-1)
-        # the lanes share no weight, so the gradient of the sum of their losses holds the gradient of each
-        gradients = tape.gradient(loss, weights)
-        norm = tf.sqrt(tf.add_n([tf.reduce_sum(gradient * gradient, axis=[-2, -1]) for gradient in gradients]))
-        factor = rate[:, None, None]
-        updated = [optimizer.update(t, factor, gradients[i], weights[i], *slots[i::count]) for i in range(count)]
-        return [weight for kind in zip(*updated, strict=True) for weight in kind], (loss, rate, norm)
-
-    def train(x, y, state, rates, order, seed_of_lane, first):
-        length = tf.shape(rates)[0]
-
-        def body(i, state, records):
-            chosen = tf.gather(order[i], seed_of_lane)
-            state, seen = step(first + i, tf.gather(x, chosen), tf.gather(y, chosen), state, rates[i])
-            return i + 1, state, [record.write(i, value) for record, value in zip(records, seen, strict=True)]
-
-        records = [tf.TensorArray(tf.float32, length) for _ in range(3)]
-        _, state, records = tf.while_loop(lambda i, *_: i < length, body, (0, state, records))
-        return state, [record.stack() for record in records]
-
-    def evaluate(x, y, weights):
-        losses, outputs = losses_and_outputs(weights, x[None], y[None])
-        classes = y if recipe.loss.sparse else tf.argmax(y, axis=-1, output_type=tf.int32)
-        hits = tf.argmax(outputs, axis=-1, output_type=tf.int32) == classes
-        return tf.reduce_sum(losses, axis=-1), tf.reduce_sum(tf.cast(hits, tf.float32), axis=-1)
-
-    x = tf.TensorSpec((None, recipe.features))
-    y = tf.TensorSpec((None,), tf.int32) if recipe.loss.sparse else tf.TensorSpec((None, recipe.outputs))
-    weights, inputs = [], recipe.features
-    for layer in recipe.layers:
-        weights.append(tf.TensorSpec((None, inputs, layer.units)))
-        weights += [tf.TensorSpec((None, 1, layer.units))] * layer.use_bias
-        inputs = layer.units
-    rates, order = tf.TensorSpec((None, None)), tf.TensorSpec((None, None, None), tf.int32)
-    seed_of_lane, first = tf.TensorSpec((None,), tf.int32), tf.TensorSpec((), tf.int32)
-    # traced here and now: TensorFlow would take the programs of many recipes for one that is traced again and again
-    train = tf.function(train, [x, y, weights * (1 + slots_each), rates, order, seed_of_lane, first], autograph=False)
-    evaluate = tf.function(evaluate, [x, y, weights], autograph=False)
-    return train.get_concrete_function(), evaluate.get_concrete_function()
-
-
-@contextmanager
-def _graphs_as_written():
-    """Pause TensorFlow's graph optimizer: on programs as small as these it takes longer than it saves."""
-    options = tf.config.optimizer.get_experimental_options()
-    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
-    try:
-        yield
-    finally:
-        tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": False, **options})
-
-
-def _train(recipe: Recipe, x, y, start, rates, order, seed_of_lane, progress: bool):
-    """Return the weights at the end, then losses, applied rates and gradient norms as [step, lane]."""
-    train, _ = _program(recipe)
-    size = len(seed_of_lane)
-    state = [tf.constant(drawn[seed_of_lane].reshape(size, -1, drawn.shape[-1])) for drawn in start]
-    state += [tf.zeros_like(weight) for weight in state] * recipe.optimizer.slots
-    x, y, seed_of_lane = tf.constant(x), tf.constant(y), tf.constant(seed_of_lane, tf.int32)
-
-    bar = keras.utils.Progbar(len(rates), unit_name="step") if progress else None
-    records, done, length = [], 0, 1
-    while done < len(rates):
-        now = slice(done, done + length)
-        began = time.perf_counter()
-        state, seen = train(x, y, state, rates[now], order[now], seed_of_lane, done)
-        records.append([values.numpy() for values in seen])
-        if done == 0 and not np.isfinite(records[0][0][0]).all():
-            raise ValueError("the loss is NaN or infinite before the first update: look at the model and the data")
-        done += len(rates[now])
-        if bar:
-            bar.update(done)
-        length = max(1, int(SLICE_SECONDS / (time.perf_counter() - began) * len(rates[now])))
-    return state[: len(start)], *(np.concatenate(kind) for kind in zip(*records, strict=True))
-
-
-def _evaluate(recipe: Recipe, x, y, weights):
-    """Return loss and accuracy over all samples, each as [lane]."""
-    _, evaluate = _program(recipe)
-    pieces = [slice(i, i + EVALUATED_AT_ONCE) for i in range(0, len(x), EVALUATED_AT_ONCE)]
-    sums = [evaluate(x[piece], y[piece], weights) for piece in pieces]
-    return (sum(part.numpy().astype(np.float64) for part in kind) / len(x) for kind in zip(*sums, strict=True))
 
 
 make_callable(__name__, sweep)

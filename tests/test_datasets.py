@@ -178,7 +178,8 @@ def test_data_cannot_be_changed():
         ({"x_test": X[:, :0]}, ["x_test must hold at least one sample", "(3, 0)"]),
         ({"y_train": Y[:2]}, ["x_train and y_train must have equal lengths", "(3, 2)", "(2,)"]),
         ({"x_validation": X[:2]}, ["x_validation and y_validation must have equal lengths"]),
-        ({"y_test": 1}, ["x_test and y_test must have equal lengths"]),
+        ({"y_test": 1}, ["y_test must hold a label for each sample", "()"]),
+        ({"x_test": {"x": 1}}, ["x_test must hold at least one sample", "()"]),
         ({"x_test": X[:, :1]}, ["x_test", "must have the shapes of the training part's"]),
         ({"y_test": Y[:, None]}, ["y_test", "must have the shapes of the training part's"]),
         ({"x_train": X * np.nan}, ["x_train must be finite"]),
@@ -190,7 +191,7 @@ def test_bad_data_is_refused(change, fragments):
     refused(lambda: Data(**{**GOOD, **change}), ValueError, *fragments)
 
 
-@pytest.mark.parametrize("bad", [None, "digits", [["a", "b"]] * 3, [[1], [2, 3], [4]], {"x": 1}, 1j * X, object()])
+@pytest.mark.parametrize("bad", [None, "digits", [["a", "b"]] * 3, [[1], [2, 3], [4]], 1j * X, object()])
 def test_what_is_no_numbers_is_refused(bad):
     refused(
         lambda: Data(**{**GOOD, "x_train": bad}), TypeError, "x_train must be an array of numbers", type(bad).__name__
@@ -289,11 +290,25 @@ def test_of_a_pair_all_is_trained_on():
 
 
 @pytest.mark.parametrize(
-    "bad", [np.ones((2, 3)), (np.ones(3),), (np.ones(3),) * 3, "xy", {"x": [1], "y": [1]}, None, 1]
+    "bad", [np.ones((2, 3)), (np.ones(3),), (np.ones(3),) * 4, "xy", {"x": [1], "y": [1]}, None, 1]
 )
 @pytest.mark.parametrize("function", [as_data, training_part])
 def test_what_is_neither_data_nor_a_pair_is_refused(function, bad):
     refused(lambda: function(bad), TypeError, "data must be an lrlib.datasets.Data or a pair (x, y), got")
+
+
+def test_several_inputs_outputs_and_weights():
+    number = np.arange(10)
+    data = as_data(({"a": np.ones((10, 3)), "b": number[:, None]}, (number % 2, number / 9), number))
+    assert data.x_train["a"].shape == (6, 3) and data.y_train[1].dtype == np.float32 and data.classes is None
+    np.testing.assert_array_equal(data.x_train["b"][:, 0], data.weights_train)
+    np.testing.assert_allclose(data.y_test[1] * 9, data.weights_test, rtol=1e-6)
+    assert len(data.of("test")) == 3 and not data.weights_train.flags.writeable
+    assert [x.shape for x in as_data(([np.ones((5, 2)), np.ones((5, 1))], np.ones(5))).x_train] == [(3, 2), (3, 1)]
+    with_weights = (np.ones((5, 1)), np.ones(5), [1, 2])
+    refused(lambda: as_data(with_weights), ValueError, "x and weights must have equal lengths")
+    refused(lambda: as_data(({"a": np.ones((5, 2)), "b": np.ones((4, 2))}, np.ones(5))), ValueError, "equal lengths")
+    refused(lambda: as_data(({"a": "1"}, np.ones(5))), TypeError, "x must be an array of numbers")
 
 
 def test_bad_pairs_are_refused():

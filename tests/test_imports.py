@@ -114,8 +114,8 @@ def test_they_are_among_the_names_that_are_offered():
 # the range test records with it.
 HOUSE = [
     "_checks", "_modules", "streams", "preview", "schedules", "objectives", "descent", "claims", "datasets", "quiet",
-    "keras_hooks", "_tape", "keras", "recipe", "_style", "plot", "runs", "lane_ops", "_parcel", "shards", "sweep",
-    "range_test", "book", "_workbench", "interactive",
+    "keras_hooks", "_tape", "keras", "_style", "plot", "runs", "_parcel", "shards", "lane_ops", "lanes",
+    "program", "training", "proof", "sweep", "range_test", "book", "_workbench", "interactive",
 ]  # fmt: skip
 
 

@@ -246,7 +246,7 @@ def job():
 
 def assert_same_bits(results, job):
     expected = trained((*job, {}), tuple(range(len(RATES))))
-    assert len(expected) == 10
+    assert len(expected) == 12
     for name, values in expected.items():
         np.testing.assert_array_equal(np.concatenate([result[name] for result in results]), values, err_msg=name)
 

@@ -11,12 +11,12 @@ from lrlib.quiet import keras, tf  # isort: skip  (the first import of TensorFlo
 import numpy as np
 import pytest
 
-import lrlib.sweep as module
+import lrlib.training as module
 from lrlib import ExponentialDecay, PiecewiseConstantDecay, StepDecay, datasets
 from lrlib.datasets import batches
 from lrlib.keras import KerasSchedule
-from lrlib.recipe import recipe_of
-from lrlib.sweep import factors, initial_weights, sweep
+from lrlib.lanes import initial_weights
+from lrlib.sweep import factors, sweep
 from optimizers import OPTIMIZERS
 from refusal import refused
 
@@ -190,11 +190,11 @@ def test_tensorflow_s_graph_optimizer_is_as_it_was():
 @pytest.mark.parametrize(("progress", "terminal"), [(True, False), (False, True), (None, True), (None, False)])
 def test_a_progress_bar_in_a_terminal_or_on_demand(progress, terminal, monkeypatch, capsys):
     model, data = one_weight()
-    monkeypatch.setattr("sys.stdout.isatty", lambda: terminal)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: terminal)
     run(model, data, batch_size=2, progress=progress)
-    printed = capsys.readouterr().out
-    assert ("6/6" in printed) == (terminal if progress is None else progress)
-    assert printed == "" or "6/6" in printed
+    printed = capsys.readouterr().err
+    assert ("1 lanes of 6 steps: 100%, 0 s left" in printed) == (terminal if progress is None else progress)
+    assert printed == "" or "100%" in printed
 
 
 class Hundredfold(keras.losses.MeanSquaredError):
@@ -295,41 +295,85 @@ def ctrl_c():
     signal.signal(signal.SIGINT, before)
 
 
-def test_ctrl_c_ends_a_sweep(monkeypatch, ctrl_c):
-    model, program = model_for(CANCER), module._program
-    run(model, CANCER)  # compiled
-    timer = threading.Timer(1, os.kill, (os.getpid(), signal.SIGINT))
+@pytest.fixture
+def interrupted_after(monkeypatch, ctrl_c):
+    """Press Ctrl-C so many slices after the training has begun."""
+    pressed = threading.Event()
 
-    def start_the_clock(recipe):
-        """The last thing that happens before the training."""
-        timer.start()
-        return program(recipe)
+    def after(slices):
+        begin, left = module.begin, [slices]
 
-    monkeypatch.setattr(module, "_program", start_the_clock)
-    began = time.perf_counter()
+        def counting(job, lanes, width):
+            start = begin(job, lanes, width)
+            steps = type(start).steps
+
+            class Counted(type(start)):
+                def steps(self, first, number):
+                    left[0] -= 1
+                    if left[0] == 0:
+                        os.kill(os.getpid(), signal.SIGINT)
+                        pressed.set()
+                    return steps(self, first, number)
+
+                def _replace(self, **changed):
+                    return Counted(*super()._replace(**changed))
+
+            return Counted(*start)
+
+        monkeypatch.setattr(module, "begin", counting)
+        return pressed
+
+    return after
+
+
+def test_ctrl_c_ends_a_sweep_of_which_nothing_is_done(interrupted_after):
+    pressed, began = interrupted_after(2), time.process_time()
     with pytest.raises(KeyboardInterrupt):
-        run(model, CANCER, np.geomspace(1e-3, 1, 100), range(2), steps=20_000)  # half a minute
-    assert time.perf_counter() - began < 6
+        run(model_for(CANCER), CANCER, np.geomspace(1e-3, 1, 100), range(2), steps=20_000)  # half a minute
+    assert pressed.is_set() and time.process_time() - began < 15
+
+
+def test_ctrl_c_returns_what_is_done_and_a_later_sweep_goes_on(interrupted_after, monkeypatch):
+    import lrlib.sweep as call
+
+    monkeypatch.setattr(call, "AT_ONCE", 16)  # so many lanes in a share for each processor
+    model, rates = model_for(CANCER), np.geomspace(1e-3, 1, 100)
+    whole = run(model, CANCER, rates, [0, 1], 20)
+    pressed = interrupted_after(9)
+    with pytest.warns(UserWarning, match="of 200 lanes are trained: resume=runs goes on"):
+        some = run(model, CANCER, rates, [0, 1], 20)
+    assert pressed.is_set() and 0 < some.done.sum() < 200
+    assert np.isfinite(some.loss.where(some.done).sum()) and some.loss.where(~some.done).isnull().all()
+    assert not some.failed.where(~some.done, False).any() and (some.failed_since.where(~some.done, -1) == -1).all()
+    identical(run(model, CANCER, rates, [0, 1], 20, resume=some), whole)
+
+
+def test_what_does_not_go_on():
+    model = model_for(CANCER)
+    runs = run(model, CANCER)
+    for other in (runs.isel(seed=[0, 0]), "runs", run(model, CANCER, steps=5), run(model, CANCER, batch_size=8)):
+        refused(lambda other=other: run(model, CANCER, resume=other), ValueError, "resume must be what the same sweep")
 
 
 def test_one_program_serves_any_number_of_lanes_steps_and_samples():
     small = dataclasses.replace(CANCER, x_train=CANCER.x_train[:100], y_train=CANCER.y_train[:100])
-    module._program.cache_clear()
+    module._programs.clear()
     for data, rates, seeds, steps, batch_size, units in (
         (CANCER, [0.1], [0], 3, 8, 8),
         (CANCER, np.geomspace(0.01, 1, 40), [4, 5], 7, 8, 8),
-        (small, [0.1], [0, 1, 2], 5, 100, 8),
+        (small, [0.1], [0, 1, 2], 5, 8, 8),
     ):
         # a new model every time, alike but for its rate
         model = model_for(data, keras.optimizers.SGD(rates[0], momentum=0.9), (units,))
         run(model, data, rates, seeds, steps, batch_size)
-    assert module._program.cache_info().misses == 1
-    for function in module._program(recipe_of(model)):
+    assert len(module._programs) == 1
+    (program,) = module._programs.values()
+    for function in (program.train, program.evaluate):
         assert isinstance(function, tf.types.experimental.ConcreteFunction)  # which is traced once and for all
     run(model_for(CANCER, keras.optimizers.SGD(momentum=0.8)), CANCER)
-    assert module._program.cache_info().misses == 2
+    assert len(module._programs) == 2
     run(model_for(CANCER, keras.optimizers.SGD(momentum=0.8), loss=CROSS_ENTROPY(from_logits=False)), CANCER)
-    assert module._program.cache_info().misses == 3
+    assert len(module._programs) == 3
 
 
 # The model is only read
@@ -411,14 +455,14 @@ def test_what_the_result_holds():
     assert runs.learning_rate.values.tolist() == [0.3, 0.1] and runs.seed.values.tolist() == [5, 2, 9]
     assert runs.step.values.tolist() == list(range(8))
     finals = [f"{part}_{what}" for part in ("train", "validation", "test") for what in ("loss", "accuracy")]
-    assert set(runs.data_vars) == {"loss", "applied", "gradient_norm", "failed", *finals}
+    assert set(runs.data_vars) == {"loss", "applied", "gradient_norm", "failed", "failed_since", "done", *finals}
     for name in ("loss", "applied", "gradient_norm"):
         assert runs[name].dims == ("learning_rate", "seed", "step") and runs[name].dtype == np.float32
     for name in finals + ["failed"]:
         assert runs[name].dims == ("learning_rate", "seed")
-    assert runs.failed.dtype == bool
+    assert runs.failed.dtype == bool and runs.done.all() and (runs.failed_since == -1).all()
     assert runs.attrs["data"] == "breast cancer" and runs.attrs["batch_size"] == 16
-    assert runs.attrs["optimizer"] == "SGD(momentum=0.0, nesterov=False)"
+    assert runs.attrs["optimizer"].startswith("SGD {") and '"momentum": 0.0' in runs.attrs["optimizer"]
     # the same seed pairs the runs: the first loss, before any update, is that of every other rate
     assert (runs.loss[0, :, 0] == runs.loss[1, :, 0]).all() and len(set(runs.loss[0, :, 0].values)) == 3
 

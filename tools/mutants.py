@@ -128,9 +128,26 @@ MUTANTS = [
         "shards::what_cannot_be_sent_is_refused_before_any_training", None, "_unpacked(*parts)  #", "parts  #",
     ),
     Mutant(
-        "a sweep goes through its schedule backwards", "sweep",
-        "the_rate_read_off_the_weights_is_the_rate_reported_and_the_schedule_s", 5,
-        "(planned * learning_rates)", "(planned[::-1] * learning_rates)",
+        "a sweep goes through its schedule backwards", "training",
+        "sweep::the_rate_read_off_the_weights_is_the_rate_reported_and_the_schedule_s", 5,
+        "(job.factors * job.learning_rates)", "(job.factors[::-1] * job.learning_rates)",
+    ),
+    Mutant(
+        "what was trained does not count as done", "sweep", "what_the_result_holds", None,
+        "self.done[lanes] = True", "self.done[lanes] = False",
+    ),
+    Mutant(
+        "all layers begin with the same numbers", "lanes",
+        "sweep::every_seed_and_every_layer_draws_its_own_weights", None,
+        'f"initial weights {place}"', '"initial weights"',
+    ),
+    Mutant(
+        "a mask is not Keras's", "lane_ops", "three_lanes_at_once_are_what_keras_computes_one_by_one", None,
+        "0xD2511F53", "0xD2511F55",
+    ),
+    Mutant(
+        "whatever a model does is proven", "proof", "a_model_that_trains_in_its_own_way_is_refused", None,
+        "TOLERANCE = 0.01", "TOLERANCE = 1e9",
     ),
     Mutant(
         "a failed run is as good as a run can be", "runs",
@@ -142,19 +159,16 @@ MUTANTS = [
         "means[best, at] + 0.1 * abs(means[best, at])", "means[best, at]",
     ),
     Mutant(
-        "a sweep climbs", "recipe", "an_update_is_keras_s_own_step_by_step", 2,
-        "change = -rate * gradient", "change = rate * gradient",
-    ),
-    Mutant(
-        "the velocity forgets", "recipe", "an_update_is_keras_s_own_step_by_step", 4,
-        "velocity = self.momentum * velocity + change", "velocity = change",
+        "a sweep climbs", "program", "sweep::a_lane_is_what_keras_trains", 2,
+        "else tf.convert_to_tensor(g)", "else -tf.convert_to_tensor(g)",
     ),
     Mutant(
         "a range test rises in equal steps", "range_test", "the_rate_read_off_the_weights_is_the_one_reported", 4,
         "np.geomspace(start", "np.linspace(start",
     ),
     Mutant(
-        "a range test keeps what it trained", "range_test", "training_goes_on_as_if_there_had_been_no_test", None,
+        "a range test keeps what it trained", "keras_hooks",
+        "range_test::training_goes_on_as_if_there_had_been_no_test", None,
         "variable.assign(value)", "variable.assign(variable)",
     ),
     Mutant(

@@ -1,0 +1,209 @@
+"""The program: one Keras model's step of training, written for one lane and compiled for many side by side.
+
+A lane is a network of its own: values for all that training changes. The model is called with them in place of its
+variables, its optimizer's own ``update_step`` changes them, and TensorFlow vectorises the whole over the lanes.
+"""
+
+import json
+import warnings
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from lrlib import keras_hooks
+from lrlib.lane_ops import lane_ops
+from lrlib.lanes import Start, fixed_variables
+
+CONVOLUTIONS = (
+    keras.layers.Conv1D.__base__,
+    keras.layers.DepthwiseConv1D.__base__,
+    keras.layers.Conv1DTranspose.__base__,
+)
+
+
+class Program:
+    """A model's training and evaluation, for many lanes at once or for one alone.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Compiled and built. Its variables are only read.
+    data : tuple
+        Samples, labels and perhaps their weights: what a batch is made of.
+    batch_size : int
+    setting : str, optional
+        The optimizer's setting that each lane has its own value of.
+    group : str, optional
+        The layer that each lane has its own rate for, times the lane's.
+    vectorized : bool
+        False for a program that trains one lane.
+    """
+
+    def __init__(self, model, data, batch_size: int, setting: str | None, group: str | None, vectorized: bool):
+        self.model, self.setting, self.batch_size, self.vectorized = model, setting, batch_size, vectorized
+        self.proven = False
+        self.start = Start(model)
+        self.weights, self.fixed = model.trainable_variables, fixed_variables(model)
+        fixed = {id(v) for v in self.fixed}
+        self.others = [v for v in model.non_trainable_variables if id(v) not in fixed]
+        self.places = {id(v): place for place, v in enumerate(self.start.variables)}
+        self.optimizer = keras_hooks.on_values(model.optimizer, self.weights, setting)
+        self.slots = keras_hooks.slots_of(self.optimizer)
+        self.grouped = {id(v) for layer in model._flatten_layers() if layer.name == group for v in layer.variables}
+        # XLA pays where a step is arithmetic more than calls
+        self.by_xla = vectorized and any(isinstance(layer, CONVOLUTIONS) for layer in model._flatten_layers())
+        step = tf.function(self._step, autograph=False, jit_compile=True) if self.by_xla else self._step
+        signature = self._signature(data)
+        # traced here and now, by one thread
+        self.train = tf.function(self._trains(step), signature, autograph=False).get_concrete_function()
+        weights, others, _ = signature[0]
+        evaluate = tf.function(self._evaluate, [weights, others, *signature[1:3]], autograph=False)
+        self.evaluate = evaluate.get_concrete_function()
+
+    def of_kind(self, values: list, kind: str) -> list:
+        """Return those of the values of a model's variables that are of a kind: weights, others or fixed."""
+        return [values[self.places[id(v)]] for v in getattr(self, kind)]
+
+    def finished(self, state) -> list:
+        """Return the weights at the end of training: with ``use_ema`` their moving averages."""
+        averages = keras_hooks.averages_of(self.optimizer)
+        places = {id(v): place for place, v in enumerate(self.slots)}
+        return [state[2][places[id(v)]] for v in averages] if averages else state[0]
+
+    def in_model(self, weights, others, fixed, lane: int) -> list:
+        """Return a lane's values in the order of ``model.get_weights()``."""
+        own = {id(v): value[lane] for v, value in zip(self.weights + self.others, [*weights, *others], strict=True)}
+        own |= {id(v): value for v, value in zip(self.fixed, fixed, strict=True)}
+        return [np.asarray(own[id(v)]) for v in self.model.weights]
+
+    def _signature(self, data):
+        def of_lanes(variables):
+            return [tf.TensorSpec((None, *v.shape), v.dtype) for v in variables]
+
+        state = of_lanes(self.weights), of_lanes(self.others), of_lanes(self.slots)
+        fixed = [tf.TensorSpec(v.shape, v.dtype) for v in self.fixed]
+        samples = tf.nest.map_structure(lambda v: tf.TensorSpec((None, *v.shape[1:]), v.dtype), data)
+        order, lanes = tf.TensorSpec((None, None, self.batch_size), tf.int32), tf.TensorSpec((None,), tf.int32)
+        return [
+            state,
+            fixed,
+            samples,
+            order,
+            lanes,
+            tf.TensorSpec((None, None)),
+            tf.TensorSpec((None,)),
+            tf.TensorSpec((), tf.int32),
+        ]
+
+    def _called(self, weights, others, fixed):
+        """Return a context in which the model has a lane's values in place of its variables."""
+        return keras.StatelessScope(
+            list(zip(self.weights + self.others + self.fixed, [*weights, *others, *fixed], strict=True)),
+            collect_losses=True,
+        )
+
+    def _loss(self, training: bool, x, y, weight=None):
+        how = {"training": training} if self.model._call_has_training_arg else {}
+        outputs = self.model(x, **how)
+        return self.model.compute_loss(x=x, y=y, y_pred=outputs, sample_weight=weight), outputs
+
+    def _step_of_lane(self, weights, others, slots, rate, value, batch, fixed, t):
+        """Return a lane's next values, and its loss, the rate that was applied and the gradient's norm."""
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(weights)
+            with self._called(weights, others, fixed) as scope:
+                loss, _ = self._loss(True, *batch)
+            scaled = self.optimizer.scale_loss(loss)
+        gradients = [None if g is None else tf.convert_to_tensor(g) for g in tape.gradient(scaled, weights)]
+        norm = tf.sqrt(tf.add_n([tf.reduce_sum(g * g) for g in gradients if g is not None]))
+        others = [tf.convert_to_tensor(scope.get_current_value(v)) for v in self.others]
+        factors = dict.fromkeys(self.grouped, value)
+        setting = value if self.setting else None
+        weights, slots, received = keras_hooks.update(
+            self.optimizer, t, rate, factors, setting, weights, slots, gradients
+        )
+        applied = [rate for key, rate in received.items() if key not in self.grouped]
+        applied_in_group = [rate for key, rate in received.items() if key in self.grouped]
+        seen = loss, (applied or applied_in_group)[0], norm, *applied_in_group[:1]
+        # at most so many: what is no longer needed makes room
+        tensors = [v for op in tf.compat.v1.get_default_graph().get_operations() for v in op.outputs]
+        self.bytes_of_lane = sum(v.shape.num_elements() * v.dtype.size for v in tensors if v.shape.is_fully_defined())
+        return (weights, others, slots), tuple(map(tf.convert_to_tensor, seen))
+
+    def _each(self, function, lanes):
+        if not self.vectorized:
+            return tf.nest.map_structure(lambda v: v[None], function(tf.nest.map_structure(lambda v: v[0], lanes)))
+        with lane_ops():
+            return tf.vectorized_map(function, lanes, fallback_to_while_loop=False)
+
+    def _step(self, state, rates, values, batch, fixed, t):
+        return self._each(lambda lane: self._step_of_lane(*lane, fixed, t), (*state, rates, values, batch))
+
+    def _trains(self, step):
+        def train(state, fixed, data, order, seed_of_lane, rates, values, first):
+            length = tf.shape(rates)[0]
+
+            def body(i, state, records):
+                chosen = tf.gather(order[i], seed_of_lane)
+                batch = tf.nest.map_structure(lambda v: tf.gather(v, chosen), data)
+                state, seen = step(state, rates[i], values, batch, fixed, first + i)
+                return i + 1, state, [record.write(i, value) for record, value in zip(records, seen, strict=True)]
+
+            records = [tf.TensorArray(tf.float32, length) for _ in range(4 if self.grouped else 3)]
+            _, state, records = tf.while_loop(
+                lambda i, *_: i < length, body, (0, tuple(map(list, state)), records), parallel_iterations=1
+            )
+            return state, [record.stack() for record in records]
+
+        return train
+
+    def _evaluate(self, weights, others, fixed, data):
+        y = data[1]
+
+        def of_lane(lane):
+            with self._called(*lane, fixed):
+                loss, outputs = self._loss(False, *data)
+            self.classifies = isinstance(outputs, tf.Tensor) and outputs.shape.rank == 2 and outputs.shape[1] > 1
+            return loss, _hits(y, outputs) if self.classifies else tf.zeros(())
+
+        return self._each(of_lane, (weights, others))
+
+
+def _hits(y, outputs):
+    """Return how many samples have their greatest output at their class."""
+    of_class = y.shape[1:] == outputs.shape[1:]
+    classes = tf.argmax(y, axis=-1, output_type=tf.int32) if of_class else tf.cast(tf.reshape(y, [-1]), tf.int32)
+    return tf.reduce_sum(tf.cast(tf.argmax(outputs, axis=-1, output_type=tf.int32) == classes, tf.float32))
+
+
+def signature(model) -> str | None:
+    """Return what equal models have in common, whatever their layers are called, and None for one without equals.
+
+    A class or a function of the user's own may change from one sweep to the next, so a model with one has no equals.
+    """
+    names = {layer.name: f"layer {place}" for place, layer in enumerate(model._flatten_layers())}
+
+    def plain(value):
+        if isinstance(value, (list, tuple)):
+            return [plain(item) for item in value]
+        if isinstance(value, dict):
+            if value.get("class_name") == "function":
+                raise TypeError(value)
+            return {key: plain(item) for key, item in value.items() if key not in ("name", "learning_rate")}
+        if value is None or isinstance(value, (bool, int, float, str)):
+            return names.get(value, value) if isinstance(value, str) else value
+        if not keras_hooks.is_keras_s(value):
+            raise TypeError(value)
+        return value.__name__ if hasattr(value, "__name__") else [type(value).__name__, plain(vars(value))]
+
+    kinds = [type(model), type(model.optimizer), *map(type, model._flatten_layers())]
+    if not all(map(keras_hooks.is_keras_s, kinds)):
+        return None
+    try:
+        with warnings.catch_warnings(action="ignore"):  # about functions without a name
+            config = model.get_config()
+        parts = [config, model.optimizer.get_config(), keras_hooks.loss_given(model)]
+        return json.dumps([kind.__name__ for kind in kinds] + plain(parts))
+    except TypeError:
+        return None
