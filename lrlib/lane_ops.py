@@ -53,9 +53,9 @@ def _conv(inputs, kernel, strides=1, padding="valid", data_format=None, dilation
         columns = tf.reshape(tf.concat(seen, -1), [-1, len(seen) * fan_in])
         outputs = columns @ tf.reshape(kernel, [-1, filters])
     else:
-        columns = tf.reshape(tf.stack(seen, -2), [-1, len(seen), groups, fan_in])
-        kernel = tf.reshape(kernel, [len(seen), fan_in, groups, filters // groups])
-        outputs = tf.einsum("nkgc,kcgf->ngf", columns, kernel)
+        columns = tf.concat([tf.reshape(each, [-1, groups, fan_in]) for each in seen], -1)
+        kernel = tf.transpose(tf.reshape(kernel, [-1, groups, filters // groups]), [1, 0, 2])
+        outputs = tf.transpose(tf.transpose(columns, [1, 0, 2]) @ kernel, [1, 0, 2])
     outputs = tf.reshape(outputs, shape)
     return tf.transpose(outputs, [0, spatial + 1, *range(1, spatial + 1)]) if channels_first else outputs
 

@@ -212,8 +212,11 @@ def test_a_branch_s_assignments_hold_where_it_was_chosen():
 # Company
 
 
-@pytest.mark.parametrize("kind", ["Dense", "PReLU", "GRU masked", "BatchNormalization", "Conv2D same, strides"])
-def test_a_lane_s_bits_do_not_depend_on_its_place_nor_on_its_company(kind, monkeypatch):
+@pytest.mark.parametrize(
+    ("kind", "jit"),
+    [("Dense", False), ("PReLU", False), ("GRU masked", False), ("BatchNormalization", False), ("Conv2D groups", True)],
+)
+def test_a_lane_s_bits_do_not_depend_on_its_place_nor_on_its_company(kind, jit, monkeypatch):
     monkeypatch.setattr(f"{__name__}.SAMPLES", 37)
     monkeypatch.setattr(f"{__name__}.LANES", 16)
     monkeypatch.setitem(KINDS, "Dense", ((13,), lambda: layers.Dense(10, "tanh")))
@@ -221,7 +224,7 @@ def test_a_lane_s_bits_do_not_depend_on_its_place_nor_on_its_company(kind, monke
     weights, states = lanes_of(model, rng)
     ways = tf.constant(rng.normal(size=model.compute_output_shape(x.shape)), tf.float32)
 
-    @tf.function(autograph=False)
+    @tf.function(autograph=False, jit_compile=jit)
     def program(*lanes):
         with lane_ops():
             return tf.vectorized_map(lambda z: answer(model, *z, x, ways), lanes, fallback_to_while_loop=False)
