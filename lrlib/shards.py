@@ -111,7 +111,8 @@ def run(train: Callable, job, shards: Sequence[Sequence[int]], n_jobs: int | Non
     shards, finished = [tuple(shard) for shard in shards], {}
     backend, count = _where(n_jobs)
     count = min(count, len(shards))
-    contents = np.frombuffer(packed((train, job)), np.uint8) if backend else None  # an array, which is shared out once
+    task = sys.modules.get("lrlib.quiet"), train, job  # if this process imported TensorFlow quietly, the others do
+    contents = np.frombuffer(packed(task), np.uint8) if backend else None  # an array, which is shared out once
     try:
         if hasattr(backend, "client"):
             results = _on_a_cluster(backend, contents, shards)
@@ -179,7 +180,7 @@ def _in_a_worker(threads, name, contents, shard):
             os.environ.setdefault(variable, str(threads))
         if name not in _received:
             _received.clear()
-            _received[name] = pickle.loads(contents)
+            _, *_received[name] = pickle.loads(contents)
         return _trained(*_received[name], shard)
 
 
@@ -187,5 +188,6 @@ def _trained(train, job, shard):
     try:
         return shard, train(job, shard)
     except Exception as error:
-        error.add_note(traceback.format_exc())
+        if _received:  # this is a worker, where the traceback stays
+            error.add_note(traceback.format_exc())
         raise _Failed(shard, error) from error
