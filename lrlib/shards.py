@@ -11,6 +11,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Sequence
+from itertools import cycle
 
 import joblib
 import numpy as np
@@ -151,14 +152,15 @@ def _on_a_cluster(backend, contents, shards):
     import dask
     from distributed import as_completed
 
-    client, name = backend.client, joblib.hash(contents)
-    threads = min(client.nthreads().values(), default=1)
+    client, name, where = backend.client, joblib.hash(contents), backend.client.nthreads()
     # what a task returns is made again when the worker that has it dies; joblib would scatter it, and it would be lost.
     # Nor does joblib notice that a shard was given up
     with dask.config.set({"distributed.admin.large-graph-warning-threshold": sys.maxsize}):
         sent = client.submit(np.asarray, contents, key=f"job-{name}")
-    tasks = [(_in_a_worker, threads, name, sent, shard) for shard in shards]
-    futures = [client.submit(*task, pure=False, **backend.submit_kwargs) for task in tasks]
+    futures = []
+    for shard, worker in zip(shards, cycle(where)):  # in turn, for Dask would take those that have the job already
+        how = {"workers": worker, "allow_other_workers": True, "pure": False, **backend.submit_kwargs}
+        futures.append(client.submit(_in_a_worker, min(where.values()), name, sent, shard, **how))
     try:
         with backend.retrieval_context():
             yield from (future.result() for future in as_completed(futures))
@@ -181,13 +183,15 @@ def _in_a_worker(threads, name, contents, shard):
         if name not in _received:
             _received.clear()
             _, *_received[name] = pickle.loads(contents)
-        return _trained(*_received[name], shard)
+        try:
+            return _trained(*_received[name], shard)
+        except _Failed as failed:
+            failed.args[1].add_note(traceback.format_exc())  # which stays here
+            raise
 
 
 def _trained(train, job, shard):
     try:
         return shard, train(job, shard)
     except Exception as error:
-        if _received:  # this is a worker, where the traceback stays
-            error.add_note(traceback.format_exc())
         raise _Failed(shard, error) from error

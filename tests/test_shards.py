@@ -327,16 +327,24 @@ def test_a_closed_cluster_is_refused(monkeypatch):
                 refused(call, ConnectionError, "the Dask cluster must be running, but its client is closed")
 
 
-def test_a_cluster_that_closes_meanwhile_is_an_error_that_keeps_what_is_finished():
+def test_a_cluster_that_closes_meanwhile_is_an_error_that_keeps_what_is_finished(tmp_path):
     def train(job, lanes):
-        time.sleep(2 * (lanes != (0,)))
+        if lanes != (0,):
+            (job / str(lanes[0])).touch()
+            time.sleep(1.5)
         return lanes
 
+    def close():
+        while not list(tmp_path.iterdir()):
+            time.sleep(0.02)
+        time.sleep(0.5)
+        client.close()
+
     with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, **HERE) as one, Client(one) as client:
-        closing = threading.Timer(1, client.close)
+        closing = threading.Thread(target=close)
         closing.start()
         with joblib.parallel_config(backend="dask"), pytest.raises(Unfinished, match="Cancelled") as caught:
-            run(train, None, SHARDS)
+            run(train, tmp_path, SHARDS)
         closing.join()
     assert caught.value.finished == {(0,): (0,)}
 
