@@ -263,6 +263,11 @@ def test_the_same_bits_with_any_number_of_workers(somewhere, job, shards):
     assert_same_bits(run(trained, (*job, {}), shards), job)
 
 
+def test_a_sweep_does_not_say_where_it_was_trained(somewhere, job):
+    how = dict(seeds=range(12), steps=10, batch_size=32)
+    assert sweep(*job, RATES, **how).identical(sweep(*job, RATES, **how, n_jobs=1))
+
+
 def test_a_cluster_trains_the_shards_of_dead_workers_again(dask, job, tmp_path):
     """Each of the two dies once, so that nobody is left who had the job."""
     processes = set(run(lambda job, lanes: os.getpid(), None, SHARDS))
@@ -329,13 +334,12 @@ def test_a_closed_cluster_is_refused(monkeypatch):
 
 def test_a_cluster_that_closes_meanwhile_is_an_error_that_keeps_what_is_finished(tmp_path):
     def train(job, lanes):
-        if lanes != (0,):
-            (job / str(lanes[0])).touch()
-            time.sleep(1.5)
+        (job / str(lanes[0])).touch()
+        time.sleep(1.5 * (len(list(job.iterdir())) > 1))
         return lanes
 
     def close():
-        while not list(tmp_path.iterdir()):
+        while len(list(tmp_path.iterdir())) < 2:
             time.sleep(0.02)
         time.sleep(0.5)
         client.close()
@@ -346,7 +350,7 @@ def test_a_cluster_that_closes_meanwhile_is_an_error_that_keeps_what_is_finished
         with joblib.parallel_config(backend="dask"), pytest.raises(Unfinished, match="Cancelled") as caught:
             run(train, tmp_path, SHARDS)
         closing.join()
-    assert caught.value.finished == {(0,): (0,)}
+    assert len(caught.value.finished) == 1
 
 
 INTERRUPTED = """
