@@ -142,6 +142,24 @@ def _dropout(x, rate, seed, rng_alg=None, noise_shape=None, name=None):
     return tf.nn.experimental.general_dropout(x, rate, functools.partial(_uniform, seed=seed), noise_shape, name)
 
 
+# Losses
+
+
+@tf.custom_gradient
+def _cross_entropy(logits, shares):
+    logs = tf.nn.log_softmax(logits)
+
+    def gradients(of_loss):
+        return (tf.exp(logs) - shares) * of_loss[..., None], None
+
+    return -tf.reduce_sum(logs * shares, -1), gradients
+
+
+def _sparse_cross_entropy(labels, logits, name=None):
+    """What TensorFlow's own operation does, which takes longer than a product of two matrices of 64 by 64."""
+    return _cross_entropy(logits, tf.one_hot(labels, logits.shape[-1]))
+
+
 # Branches, loops over time, sums
 
 
@@ -200,6 +218,7 @@ SUBSTITUTES = (
     (vars(tf.random), "stateless_uniform", _uniform),
     (vars(tf.random), "stateless_normal", _normal),
     (vars(tf.nn.experimental), "stateless_dropout", _dropout),
+    (vars(tf.nn), "sparse_softmax_cross_entropy_with_logits", _sparse_cross_entropy),
     (vars(backend.core), "cond", _cond),
     (vars(backend), "rnn", _rnn),
     (vars(backend), "cudnn_ok", lambda *arguments, **how: False),

@@ -6,12 +6,15 @@ variables, its optimizer's own ``update_step`` changes them, and TensorFlow vect
 
 import json
 import warnings
+from collections.abc import Callable
+from typing import NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from lrlib import keras_hooks
+from lrlib.datasets import each
 from lrlib.lane_ops import lane_ops
 from lrlib.lanes import Start, fixed_variables
 
@@ -20,6 +23,13 @@ CONVOLUTIONS = (
     keras.layers.DepthwiseConv1D.__base__,
     keras.layers.Conv1DTranspose.__base__,
 )
+
+
+class Compiled(NamedTuple):
+    """A program for a fixed number of lanes."""
+
+    train: Callable
+    evaluate: Callable
 
 
 class Program:
@@ -53,13 +63,25 @@ class Program:
         self.grouped = {id(v) for layer in model._flatten_layers() if layer.name == group for v in layer.variables}
         # XLA pays where a step is arithmetic more than calls
         self.by_xla = vectorized and any(isinstance(layer, CONVOLUTIONS) for layer in model._flatten_layers())
-        step = tf.function(self._step, autograph=False, jit_compile=True) if self.by_xla else self._step
-        signature = self._signature(data)
-        # traced here and now, by one thread
-        self.train = tf.function(self._trains(step), signature, autograph=False).get_concrete_function()
-        weights, others, _ = signature[0]
-        evaluate = tf.function(self._evaluate, [weights, others, *signature[1:3]], autograph=False)
-        self.evaluate = evaluate.get_concrete_function()
+        self.data, self.compiled = each(lambda v: tf.TensorSpec((None, *v.shape[1:]), v.dtype), data), {}
+
+    def at(self, lanes: int) -> Compiled:
+        """Return the functions for so many lanes, traced here and now: TensorFlow is faster if it knows the number."""
+        if lanes not in self.compiled:
+            step = tf.function(self._step, autograph=False, jit_compile=True) if self.by_xla else self._step
+
+            def of_lanes(variables):
+                return [tf.TensorSpec((lanes, *v.shape), v.dtype) for v in variables]
+
+            weights, others, slots = map(of_lanes, (self.weights, self.others, self.slots))
+            fixed = [tf.TensorSpec(v.shape, v.dtype) for v in self.fixed]
+            order, seeds = tf.TensorSpec((None, None, self.batch_size), tf.int32), tf.TensorSpec((lanes,), tf.int32)
+            rates, values, first = tf.TensorSpec((None, lanes)), tf.TensorSpec((lanes,)), tf.TensorSpec((), tf.int32)
+            signature = [(weights, others, slots), fixed, self.data, order, seeds, rates, values, first]
+            train = tf.function(self._trains(step), signature, autograph=False)
+            evaluate = tf.function(self._evaluate, [weights, others, fixed, self.data], autograph=False)
+            self.compiled[lanes] = Compiled(train.get_concrete_function(), evaluate.get_concrete_function())
+        return self.compiled[lanes]
 
     def of_kind(self, values: list, kind: str) -> list:
         """Return those of the values of a model's variables that are of a kind: weights, others or fixed."""
@@ -76,25 +98,6 @@ class Program:
         own = {id(v): value[lane] for v, value in zip(self.weights + self.others, [*weights, *others], strict=True)}
         own |= {id(v): value for v, value in zip(self.fixed, fixed, strict=True)}
         return [np.asarray(own[id(v)]) for v in self.model.weights]
-
-    def _signature(self, data):
-        def of_lanes(variables):
-            return [tf.TensorSpec((None, *v.shape), v.dtype) for v in variables]
-
-        state = of_lanes(self.weights), of_lanes(self.others), of_lanes(self.slots)
-        fixed = [tf.TensorSpec(v.shape, v.dtype) for v in self.fixed]
-        samples = tf.nest.map_structure(lambda v: tf.TensorSpec((None, *v.shape[1:]), v.dtype), data)
-        order, lanes = tf.TensorSpec((None, None, self.batch_size), tf.int32), tf.TensorSpec((None,), tf.int32)
-        return [
-            state,
-            fixed,
-            samples,
-            order,
-            lanes,
-            tf.TensorSpec((None, None)),
-            tf.TensorSpec((None,)),
-            tf.TensorSpec((), tf.int32),
-        ]
 
     def _called(self, weights, others, fixed):
         """Return a context in which the model has a lane's values in place of its variables."""

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from lrlib import keras_hooks
 from lrlib.datasets import PARTS, Data, each
-from lrlib.training import BY_XLA, Job, begin, program_of
+from lrlib.training import Job, begin, lanes_at_once, program_of
 
 TOLERANCE = 0.01  # what rounding does to two steps is far below, another formula above
 
@@ -140,9 +140,10 @@ def prove(job: Job) -> None:
     if program.proven or all(kind.__name__ in PROVEN and keras_hooks.is_keras_s(kind) for kind in kinds):
         return
     steps, lane = min(2, job.steps), int(np.argmin(job.learning_rates)) * len(job.values) * len(job.seeds)
-    start = begin(job, [lane], 1 if not job.vectorized else BY_XLA)
+    width = lanes_at_once(job, 1)
+    start = begin(job, [lane], width)
     start = start._replace(values=tf.ones_like(start.values)) if job.group else start
-    state, (losses, *_) = program.train(*start.steps(0, steps))
+    state, (losses, *_) = program.at(width).train(*start.steps(0, steps))
     losses = losses[:, 0].numpy()
     swept = program.in_model(state[0], state[1], start.fixed, 0)
     drawn, seen = program.start.of_seed(job.seeds[0]), []

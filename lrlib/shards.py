@@ -83,7 +83,7 @@ def run(train: Callable, job, shards: Sequence[Sequence[int]], n_jobs: int | Non
         ``train(job, lanes)`` returns the result of some lanes. In a worker one thread at a time calls it, and
         TensorFlow has the worker's part of the cores, unless ``TF_NUM_INTRAOP_THREADS`` says otherwise.
     job : object
-        What else ``train`` needs. A worker is sent what :func:`lrlib._parcel.packed` makes of it.
+        What else ``train`` needs. A worker is sent what ``lrlib._parcel.packed`` makes of it.
     shards : sequence of sequences of int
         The numbers of the lanes in each.
     n_jobs : int, optional

@@ -26,7 +26,7 @@ from lrlib.datasets import Data, as_data, count
 from lrlib.proof import check, constant_loss, fitting, prove
 from lrlib.runs import Runs
 from lrlib.schedules import FunctionOfStep, Schedule, as_schedule
-from lrlib.training import AT_ONCE, FILLED_TO, Job, program_of, rates_of, train
+from lrlib.training import AT_ONCE, FILLED_TO, Job, lanes_at_once, program_of, rates_of, train
 
 
 def sweep(
@@ -176,6 +176,7 @@ def sweep(
         weights=_checks.flag("weights", weights),
     )  # fmt: skip
     rates_of(job)
+    lanes_at_once(job, int(np.prod(job.shape)))
     workers, record = shards.workers(n_jobs), _Record(job, axis, _about(job, data, schedule), resume)
     prove(job)
 

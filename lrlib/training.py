@@ -72,26 +72,23 @@ def program_of(job: Job) -> Program:
     if key not in _programs:
         while len(_programs) >= 32:
             del _programs[next(iter(_programs))]
-        with _graphs_as_written():
-            _programs[key] = Program(job.model, data, job.batch_size, job.setting, job.group, job.vectorized)
+        _programs[key] = Program(job.model, data, job.batch_size, job.setting, job.group, job.vectorized)
     return _programs[key]
 
 
 def lanes_at_once(job: Job, lanes: int) -> int:
     """Return how many lanes a thread trains at a time, so that all threads have some and the memory holds them."""
     program, threads = program_of(job), joblib.cpu_count()
-    if not job.vectorized:
-        return 1
+    share = -(-lanes // threads)
+    wanted = BY_XLA if program.by_xla else _filled(-(-share // -(-share // AT_ONCE)), FILLED_TO)
+    wanted = wanted if job.vectorized else 1
+    with _graphs_as_written():
+        program.at(wanted)
     most = int(job.memory / threads / program.bytes_of_lane)
     if most < 1:
-        raise ValueError(
-            f"memory must hold a lane for each of {threads} threads, {threads * program.bytes_of_lane:.0f} bytes, "
-            f"got {job.memory:g}"
-        )
-    if program.by_xla:
-        return min(BY_XLA, most)
-    share = -(-lanes // threads)
-    return min(_filled(-(-share // -(-share // AT_ONCE)), FILLED_TO), most)
+        needed = threads * program.bytes_of_lane
+        raise ValueError(f"memory must hold a lane in each of {threads} threads, {needed} bytes, got {job.memory:g}")
+    return min(wanted, most)
 
 
 def train(job: Job, lanes: Sequence[int], progress: Callable[[int], None] | None = None) -> dict:
@@ -113,6 +110,7 @@ def train(job: Job, lanes: Sequence[int], progress: Callable[[int], None] | None
     at_once, stop = lanes_at_once(job, len(lanes)), threading.Event()
     pieces = [lanes[i : i + at_once] for i in range(0, len(lanes), at_once)]
     with _graphs_as_written(), ThreadPoolExecutor(min(len(pieces), joblib.cpu_count())) as threads:
+        program_of(job).at(at_once)  # by this thread, before the others
         running = [threads.submit(_train, job, piece, at_once, stop, progress) for piece in pieces]
         try:
             found = [one.result() for one in running]
@@ -169,14 +167,14 @@ def begin(job: Job, lanes: Sequence[int], width: int) -> Start:
 
 
 def _train(job: Job, lanes, at_once: int, stop, progress) -> dict:
-    program, number = program_of(job), len(lanes)
-    start = begin(job, lanes, at_once if program.by_xla else _filled(number, min(FILLED_TO, at_once)))
+    program, number, start = program_of(job), len(lanes), begin(job, lanes, at_once)
+    compiled = program.at(at_once)
     records, done, length = [], 0, 1
     while done < job.steps:
         if stop.is_set():
             raise CancelledError
         began, arguments = time.perf_counter(), start.steps(done, length)
-        state, seen = program.train(*arguments)
+        state, seen = compiled.train(*arguments)
         start = start._replace(state=state)
         records.append([record.numpy() for record in seen])
         if done == 0 and not np.isfinite(records[0][0][0]).all():
@@ -192,7 +190,7 @@ def _train(job: Job, lanes, at_once: int, stop, progress) -> dict:
     result |= {name: record[:: job.record_every] for name, record in zip(names, (loss, *others), strict=False)}
     weights = program.finished(start.state)
     for part, whole in job.parts.items():
-        final_loss, accuracy = _evaluate(program, weights, start.state[1], start.fixed, whole)
+        final_loss, accuracy = _evaluate(compiled, weights, start.state[1], start.fixed, whole)
         result[f"{part}_loss"] = final_loss[:number]
         if job.classes is not None and program.classifies:
             result[f"{part}_accuracy"] = accuracy[:number]
@@ -240,12 +238,12 @@ def failures(loss: np.ndarray, constant_loss: float) -> dict[str, np.ndarray]:
     return {"failed": failed, "failed_since": since}
 
 
-def _evaluate(program, weights, others, fixed, data) -> list[np.ndarray]:
+def _evaluate(compiled, weights, others, fixed, data) -> list[np.ndarray]:
     """Return loss and accuracy over all samples, each as [lane]."""
     sums = []
     for first in range(0, count(data), EVALUATED_AT_ONCE):
         piece = each(lambda array, first=first: tf.constant(array[first : first + EVALUATED_AT_ONCE]), data)
-        loss, hits = (values.numpy().astype(np.float64) for values in program.evaluate(weights, others, fixed, piece))
+        loss, hits = (values.numpy().astype(np.float64) for values in compiled.evaluate(weights, others, fixed, piece))
         sums.append((loss * count(piece), hits))
     return [sum(kind) / count(data) for kind in zip(*sums, strict=True)]
 

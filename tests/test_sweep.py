@@ -355,12 +355,13 @@ def test_what_does_not_go_on():
         refused(lambda other=other: run(model, CANCER, resume=other), ValueError, "resume must be what the same sweep")
 
 
-def test_one_program_serves_any_number_of_lanes_steps_and_samples():
+def test_one_program_serves_any_number_of_lanes_steps_and_samples(monkeypatch):
     small = dataclasses.replace(CANCER, x_train=CANCER.x_train[:100], y_train=CANCER.y_train[:100])
     module._programs.clear()
+    monkeypatch.setattr(module.joblib, "cpu_count", lambda: 2)
     for data, rates, seeds, steps, batch_size, units in (
         (CANCER, [0.1], [0], 3, 8, 8),
-        (CANCER, np.geomspace(0.01, 1, 40), [4, 5], 7, 8, 8),
+        (CANCER, np.geomspace(0.01, 1, 30), [4, 5], 7, 8, 8),
         (small, [0.1], [0, 1, 2], 5, 8, 8),
     ):
         # a new model every time, alike but for its rate
@@ -368,7 +369,8 @@ def test_one_program_serves_any_number_of_lanes_steps_and_samples():
         run(model, data, rates, seeds, steps, batch_size)
     assert len(module._programs) == 1
     (program,) = module._programs.values()
-    for function in (program.train, program.evaluate):
+    assert set(program.compiled) == {16, 32}  # lanes at once, for any number of them
+    for function in program.compiled[16]:
         assert isinstance(function, tf.types.experimental.ConcreteFunction)  # which is traced once and for all
     run(model_for(CANCER, keras.optimizers.SGD(momentum=0.8)), CANCER)
     assert len(module._programs) == 2
