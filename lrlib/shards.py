@@ -119,7 +119,7 @@ def run(train: Callable, job, shards: Sequence[Sequence[int]], n_jobs: int | Non
             results = _on_a_cluster(backend, contents, shards)
         elif backend and count > 1:
             threads = backend.inner_max_num_threads or max(1, joblib.cpu_count() // count)
-            tasks = (joblib.delayed(_in_a_worker)(threads, joblib.hash(contents), contents, shard) for shard in shards)
+            tasks = (joblib.delayed(_train_a_shard)(threads, joblib.hash(contents), contents, shard) for shard in shards)
             results = joblib.Parallel(count, return_as="generator_unordered", batch_size=1)(tasks)
         else:
             results = (_trained(train, job, shard) for shard in shards)
@@ -160,7 +160,7 @@ def _on_a_cluster(backend, contents, shards):
     futures = []
     for shard, worker in zip(shards, cycle(where)):  # in turn, for Dask would take those that have the job already
         how = {"workers": worker, "allow_other_workers": True, "pure": False, **backend.submit_kwargs}
-        futures.append(client.submit(_in_a_worker, min(where.values()), name, sent, shard, **how))
+        futures.append(client.submit(_train_a_shard, min(where.values()), name, sent, shard, **how))
     try:
         with backend.retrieval_context():
             yield from (future.result() for future in as_completed(futures))
@@ -172,7 +172,7 @@ def _on_a_cluster(backend, contents, shards):
 _one_at_a_time, _received = threading.Lock(), {}  # in a worker, to whose threads Dask may give several shards
 
 
-def _in_a_worker(threads, name, contents, shard):
+def _train_a_shard(threads, name, contents, shard):
     if threading.current_thread() is threading.main_thread():  # of joblib's processes
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal reaches them all, and one sees to it
         # else joblib ends a worker that has grown by 300 MB, and TensorFlow alone may
