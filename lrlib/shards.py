@@ -119,7 +119,8 @@ def run(train: Callable, job, shards: Sequence[Sequence[int]], n_jobs: int | Non
             results = _on_a_cluster(backend, contents, shards)
         elif backend and count > 1:
             threads = backend.inner_max_num_threads or max(1, joblib.cpu_count() // count)
-            tasks = (joblib.delayed(_train_a_shard)(threads, joblib.hash(contents), contents, shard) for shard in shards)
+            one, sent = joblib.delayed(_train_a_shard), (threads, joblib.hash(contents), contents)
+            tasks = (one(*sent, shard) for shard in shards)
             results = joblib.Parallel(count, return_as="generator_unordered", batch_size=1)(tasks)
         else:
             results = (_trained(train, job, shard) for shard in shards)
