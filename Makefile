@@ -4,6 +4,7 @@
 # make clean   remove what was built        make mutants    do the tests bite?
 # make exercises  write the chapters without solutions, for teachers
 # make trials  try every verdict beyond its chapter's setting
+# make bench    how fast is a sweep?
 # make links   ask whether other sites' pages are still there
 # make pdf     print the book as one PDF
 # make lighthouse  ask Lighthouse what it thinks of the site
@@ -17,7 +18,7 @@ PORT ?= 8000
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,$(shell $(p) -c '$(FITS)' 2>/dev/null && echo $(p))))
 
-.PHONY: book pdf lighthouse serve lab test test-other-processor browser mutants trials trials-check links notebooks exercises pins clean
+.PHONY: book pdf lighthouse serve lab test test-other-processor browser mutants trials trials-check bench bench-record links notebooks exercises pins clean
 
 book: $(VENV)/installed
 	@$(PY) tools/book.py
@@ -52,6 +53,12 @@ trials: $(VENV)/installed
 
 trials-check: $(VENV)/installed
 	@$(PY) -m trials --check
+
+bench: $(VENV)/installed
+	@$(PY) tools/bench.py
+
+bench-record: $(VENV)/installed
+	@$(PY) tools/bench.py --record
 
 links: $(VENV)/installed
 	JUPYTER_PREFER_ENV_PATH=1 $(VENV)/bin/jupyter-book build . --builder linkcheck

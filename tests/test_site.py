@@ -22,6 +22,7 @@ from test_chapters import LABELS
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT / "_ext"))
+from site_bench import parts, ways  # noqa: E402
 from site_verdicts import ABOUT_TRAINING, TOGETHER, held  # noqa: E402
 
 HTML = ROOT / "_build" / "html"
@@ -260,6 +261,23 @@ def test_every_verdict_about_training_shows_its_trial():
         assert said == [
             [v["name"], "yes" if v["held"] else "no", str(v.get("figure", ""))] for v in outcome["variations"]
         ]
+
+
+def test_the_page_of_speed_shows_the_record():
+    found = json.loads((ROOT / "tools" / "bench.json").read_text(encoding="utf8"))
+    page = article("bench")
+    tables = [[[cell.text for cell in row.select("td")] for row in table.select("tbody tr")] for table in page("table")]
+    dense, convolutional = (float(tables[1][0][column]) for column in (1, 2))
+    assert dense == pytest.approx(found["mlp_fit_over_sweep"], rel=0.005)
+    assert convolutional == pytest.approx(found["cnn_fit_over_sweep"], rel=0.005)
+    plain = [[[text.replace("`", "") for text in row] for row in rows] for rows in (*ways(found), parts(found))]
+    assert tables == plain
+    text = " ".join(page.text.split())
+    for name in ("processor", "date", "tensorflow"):
+        assert found["machine"][name] in text
+    assert f"{found['many_lanes_peak_bytes'] / 1e6:.0f} MB" in text
+    assert f"{found['width_64_over_products']:.3g} times as long" in [strong.text for strong in page("strong")]
+    assert page.select_one("figure img[alt]") and page.select_one("figcaption")
 
 
 def test_the_status_of_every_notebook():

@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "_build"
 STAMP = BUILD / "stamp.json"
 EXECUTION = ["requirements.txt", "lrlib/**/*", "chapters/**/*", "tests/data/**/*"]
-SITE = ["_config.yml", "_toc.yml", "_ext/**/*", "_static/**/*", "*.bib", "*.yml", "trials/*.json"]
+SITE = ["_config.yml", "_toc.yml", "_ext/**/*", "_static/**/*", "*.bib", "*.yml", "trials/*.json", "tools/*.json"]
 OPTIONS = ["-W", "--keep-going", "-n"]  # warnings are errors; show all; broken references too
 
 

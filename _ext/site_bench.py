@@ -1,0 +1,165 @@
+"""The directive ``{bench}``: what `make bench-record` measured (`tools/bench.json`), a piece at a time.
+
+Every number on the page of speed comes from that file. A piece is one of ``PIECES``.
+"""
+
+import json
+from pathlib import Path
+
+from docutils import nodes
+from site_verdicts import Page
+
+from lrlib._style import INK, PALE, figure_of, to_svg
+
+MODELS = {"mlp": "Dense", "cnn": "Convolutional", "lstm": "LSTM", "normalised": "Normalised"}
+SECONDS = {
+    "fit": "A loop of `fit`",
+    "tf_function_loop": "A loop of `tf.function`",
+    "hand_stacked": "Stacked by hand",
+    "sweep_first": "First sweep",
+    "sweep": "Sweep",
+}
+RATIOS = {
+    "fit_over_sweep": "`fit` / sweep",
+    "fit_over_first_sweep": "`fit` / first sweep",
+    "tf_function_loop_over_sweep": "`tf.function` / sweep",
+    "sweep_over_hand_stacked": "sweep / by hand",
+}
+PARTS = {
+    "large_products": "the two products of 64 × 64 matrices",
+    "small_products": "the three products of the last layer",
+    "loss": "the loss and its gradient",
+    "activation": "tanh and its gradient",
+    "update": "the update of the weights",
+    "gather": "choosing the samples of the batch",
+    "norm": "the norm of the gradient",
+}
+ALT = (
+    "Two panels, both with the cost of a lane's step in microseconds: above against the number of lanes, below against "
+    "the width of the hidden layer. A pale line, which the cost stays above, is the time of the matrix products alone."
+)
+
+
+def short(value):
+    """A number with three digits that count, or all that stand before the point."""
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def ways(found):
+    """The rows of the table of ways: the seconds of each, and their ratios; a dash where a way was not tried."""
+
+    def cells(names, end=""):
+        return [
+            [title, *(short(found[key]) if (key := f"{model}_{name}{end}") in found else "–" for model in MODELS)]
+            for name, title in names.items()
+        ]
+
+    return cells(SECONDS, "_seconds"), cells(RATIOS)
+
+
+def parts(found):
+    """The rows of the table of a step's parts."""
+    return [[title, short(found[f"piece_{name}_microseconds"])] for name, title in PARTS.items()]
+
+
+def series(found, what):
+    """What was measured for each number of lanes, or each width: (numbers, microseconds)."""
+    names = [name.split("_") for name in found if name.startswith(f"{what}_") and name.count("_") == 2]
+    numbers = sorted(int(name[1]) for name in names if name[2] == "microseconds")
+    return numbers, [found[f"{what}_{number}_microseconds"] for number in numbers]
+
+
+def drawing(found):
+    """Cost against lanes and against width, with what the products alone would take."""
+    figure, panels = figure_of(4.4, rows=2)
+    widths, by_width = series(found, "width")
+    least = [found[f"width_{width}_products_microseconds"] for width in widths]
+    lanes, by_lanes = series(found, "lanes")
+    limits = [found["width_64_products_microseconds"]] * len(lanes), least
+    for axes, x, y, limit, name in zip(
+        panels, (lanes, widths), (by_lanes, by_width), limits, ("lanes", "width of the hidden layer"), strict=True
+    ):
+        axes.plot(x, y, color=INK, linestyle="-", marker="o", markersize=3, label="the sweep")
+        axes.plot(x, limit, color=PALE, linestyle="--", label="its products alone")
+        axes.set(xscale="log", xticks=x, xticklabels=x, xlabel=name, ylabel="µs a lane and step", ylim=(0, None))
+        axes.minorticks_off()
+    panels[0].legend()
+    return to_svg(figure)
+
+
+class Bench(Page):
+    required_arguments = 2  # the record, relative to the page, and the piece
+
+    def run(self):
+        found, piece = self.read(self.arguments[0], json.loads), self.arguments[1]
+        if found is None or piece not in PIECES:
+            self.warn(f"there is no {self.arguments[0]}, or no piece of it called {piece!r}: run `make bench-record`")
+            return []
+        return PIECES[piece](self, found)
+
+    def machine(self, found):
+        about = found["machine"]
+        packages = ", ".join(f"{name} {about[name]}" for name in ("python", "tensorflow", "keras", "numpy"))
+        return [
+            self.words(
+                f"Measured on {about['date']} on {about['cores']} cores ({about['processor']}, {about['system']}), "
+                f"with {packages}: {found['lanes']:.0f} networks, {found['steps']:.0f} steps each. The ways took "
+                f"turns, and the numbers are the medians of {found['rounds']:.0f} rounds."
+            )
+        ]
+
+    def ways(self, found):
+        seconds, ratios = ways(found)
+        return [self.table("Seconds", seconds), self.table("How many times", ratios)]
+
+    def memory(self, found):
+        return [
+            self.words(
+                f"A lane of the dense network takes at most {found['bytes_of_lane'] / 1e3:.0f} kB while it trains. A "
+                f"process that swept {found['many_lanes']:.0f} of them had at most "
+                f"{found['many_lanes_peak_bytes'] / 1e6:.0f} MB, Python and TensorFlow included."
+            )
+        ]
+
+    def limit(self, found):
+        return [
+            self.words(
+                f"In the same run the machine multiplied at {found['products_batched_gigaflops']:.0f} GFLOP/s where "
+                f"many pairs of 64 × 64 matrices stand beside each other, and at "
+                f"{found['products_large_gigaflops']:.0f} in one large product. At the former rate the products of a "
+                f"step of the dense network take {short(found['width_64_products_microseconds'])} µs. A step in the "
+                f"sweep takes **{short(found['width_64_over_products'])} times as long**."
+            )
+        ]
+
+    def costs(self, found):
+        # beside the site, where MyST-NB keeps the pictures of notebooks too
+        path = Path(self.env.app.outdir).parent / "bench" / "cost.svg"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(drawing(found), encoding="utf8")
+        uri = f"/{path.relative_to(self.env.srcdir).as_posix()}"
+        caption = "What a step of one lane costs. In a loop it costs the same for every number of lanes."
+        return [nodes.figure("", nodes.image(uri=uri, alt=ALT), nodes.caption("", caption))]
+
+    def parts(self, found):
+        columns = ["Part of a step", "Microseconds"]
+        return [self.table(columns[0], parts(found), columns[1:])]
+
+    def table(self, first, rows, others=None):
+        others = others or [*MODELS.values()]
+        table, group = nodes.table(classes=["bench"]), nodes.tgroup(cols=1 + len(others))
+        table += group
+        group += [nodes.colspec(colwidth=width) for width in (30, *[15] * len(others))]
+        group += [nodes.thead("", self.row(first, *others)), nodes.tbody("", *(self.row(*row) for row in rows))]
+        return table
+
+    def row(self, *cells):
+        return nodes.row("", *(nodes.entry("", self.words(cell)) for cell in cells))
+
+
+PIECES = {name: getattr(Bench, name) for name in ("machine", "ways", "memory", "limit", "costs", "parts")}
+
+
+def setup(app):
+    app.add_directive("bench", Bench)
+    return {"parallel_read_safe": False}
