@@ -130,7 +130,7 @@ class Program:
         applied_in_group = [rate for key, rate in received.items() if key in self.grouped]
         seen = loss, (applied or applied_in_group)[0], norm, *applied_in_group[:1]
         # at most so many: what is no longer needed makes room
-        tensors = [v for op in tf.compat.v1.get_default_graph().get_operations() for v in op.outputs]
+        tensors = [v for op in _operations()[self.of_all_lanes :] for v in op.outputs]
         self.bytes_of_lane = sum(v.shape.num_elements() * v.dtype.size for v in tensors if v.shape.is_fully_defined())
         return (weights, others, slots), tuple(map(tf.convert_to_tensor, seen))
 
@@ -141,6 +141,7 @@ class Program:
             return tf.vectorized_map(function, lanes, fallback_to_while_loop=False)
 
     def _step(self, state, rates, values, batch, fixed, t):
+        self.of_all_lanes = len(_operations())
         return self._each(lambda lane: self._step_of_lane(*lane, fixed, t), (*state, rates, values, batch))
 
     def _trains(self, step):
@@ -171,6 +172,10 @@ class Program:
             return loss, _hits(y, outputs) if self.classifies else tf.zeros(())
 
         return self._each(of_lane, (weights, others))
+
+
+def _operations():
+    return tf.compat.v1.get_default_graph().get_operations()
 
 
 def _hits(y, outputs):

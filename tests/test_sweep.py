@@ -469,6 +469,16 @@ def test_what_the_result_holds():
     assert (runs.loss[0, :, 0] == runs.loss[1, :, 0]).all() and len(set(runs.loss[0, :, 0].values)) == 3
 
 
+def test_the_bytes_of_a_lane_are_those_of_one():
+    """They count what a step makes of one lane: at least the weights, their gradients and their next values."""
+    data = datasets.digits()
+    few, many = (run(model_for(data), data, rates=np.linspace(0.01, 0.1, number), steps=1) for number in (2, 65))
+    loop = run(model_for(data), data, steps=1, engine="loop")
+    weights = 4 * (64 * 8 + 8 + 8 * 10 + 10)
+    assert 3 * weights < loop.bytes_of_lane <= few.bytes_of_lane < 2 * loop.bytes_of_lane
+    assert many.bytes_of_lane == pytest.approx(few.bytes_of_lane, rel=0.02)
+
+
 def test_a_regression_has_no_accuracy():
     assert not [name for name in run(model_for(DIABETES), DIABETES).data_vars if "accuracy" in name]
 
