@@ -335,7 +335,7 @@ def _by_rate(runs, measure: str):
 
 def _axis(runs) -> str:
     """Return the name of the second axis, "" if there is none."""
-    others = [name for name in runs.dims if name not in ("learning_rate", "seed", "step")]
+    others = [name for name in runs.failed.dims if name not in ("learning_rate", "seed")]
     if len(others) > 1:
         raise ValueError(f"runs must have one axis at most beside the learning rate, got {', '.join(others)}")
     return "".join(others)

@@ -27,14 +27,19 @@ def one_line(text):
     return " ".join(text.split())
 
 
+def number_of(chapter):
+    """The number by which the text cites a chapter: that of its file."""
+    return int(re.match(r"chapters/(\d+)-", chapter)[1])
+
+
 def test_the_cards_are_the_chapters(page):
     cards = page.select("ol.landing-chapters > li")
     assert [card.a["href"] for card in cards] == [f"{chapter}.html" for chapter in CHAPTERS]
-    for number, (card, chapter) in enumerate(zip(cards, CHAPTERS, strict=True), 1):
+    for card, chapter in zip(cards, CHAPTERS, strict=True):
         cells = nbformat.read(ROOT / f"{chapter}.ipynb", as_version=4).cells
         text = "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
         title, asked = text.splitlines()[0].removeprefix("# "), re.search(r"\*\*([^*]+)\*\*", text)[1]
-        assert one_line(card.h3.text) == f"{number} {title}"
+        assert one_line(card.h3.text) == f"{number_of(chapter)} {title}"
         assert card.select_one(".question").text == one_line(asked)
         assert (
             card.select_one(".minutes").text == f"{re.search(r'([0-9]+) minutes to read', one_line(text))[1]} minutes"
@@ -115,7 +120,8 @@ def test_its_rules_touch_no_other_page():
 
 
 def test_chapters_have_their_number_everywhere_and_sections_none():
-    for number, chapter in enumerate(CHAPTERS, 1):
+    for at, chapter in enumerate(CHAPTERS):
+        number = number_of(chapter)
         page = soup(HTML / f"{chapter}.html")
         title = (
             nbformat.read(ROOT / f"{chapter}.ipynb", as_version=4).cells[0].source.splitlines()[0].removeprefix("# ")
@@ -126,8 +132,11 @@ def test_chapters_have_their_number_everywhere_and_sections_none():
         assert one_line(page.select_one("nav.bd-links li.active > a").text) == full
         assert not page.select("h2 .section-number, h3 .section-number")
         neighbours = [one_line(words.text) for words in page.select(".prev-next-title")]
-        expected = [number - 1] * (number > 1) + [number + 1] * (number < len(CHAPTERS))
+        beside = CHAPTERS[max(0, at - 1) : at] + CHAPTERS[at + 1 : at + 2]
+        expected = [number_of(other) for other in beside]
         assert [int(n) for words in neighbours for n in re.findall(r"^(\d+)\. ", words)] == expected
+        captions = [one_line(words.text) for words in page.select(".caption-number")]
+        assert captions == [f"Fig. {number}.{figure}" for figure in range(1, len(captions) + 1)] != []
     for path in HTML.glob("*.html"):
         assert not soup(path).select("article .section-number"), "an appendix has no number"
 

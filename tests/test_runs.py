@@ -227,6 +227,13 @@ def by_momentum(values, momentum=(0.0, 0.5, 0.9), name="momentum"):
     return Runs(results, {"learning_rate": 10.0 ** np.arange(len(values)), name: list(momentum), "seed": [0, 1]})
 
 
+def test_weights_that_the_record_holds_are_no_axis():
+    runs = chosen_from([[3.0, 3.0], [1.0, 2.0], [9.0, 9.0]])
+    held = runs.assign(weight_0=(("weight_0_0", "weight_0_1"), np.ones((4, 2))))
+    assert held.best() == runs.best() and held.best().axis == ""
+    assert held.plot().axes[0].get_xlabel() == "learning rate"
+
+
 def test_with_a_second_axis_the_best_pair_is_chosen():
     runs = by_momentum([[5, 5, 5], [4, 3, 1.05], [2, 1, 3], [3, 2, 9]])
     best = runs.best()
