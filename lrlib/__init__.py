@@ -18,7 +18,7 @@ from lrlib.schedules import (
     StepDecay,
 )
 
-__version__ = "0.3.0"
+__version__ = "0.4.0"
 
 __all__ = [
     "Constant",
