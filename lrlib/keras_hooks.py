@@ -39,7 +39,7 @@ def updating_optimizer(optimizer):
 def refuse_other_rates(optimizer) -> None:
     """Raise a ValueError for one of Keras's optimizers that applies another rate than its ``update_step`` receives."""
     for kind in type(optimizer).__mro__:
-        if kind.__module__.startswith("keras.") and kind.__name__ in REFUSED:
+        if is_keras_s(kind) and kind.__name__ in REFUSED:
             raise ValueError(
                 f"optimizer must apply the rate that it is given, got {kind.__name__}: {REFUSED[kind.__name__]}"
             )
@@ -363,8 +363,10 @@ def on_values(optimizer, variables, setting: str | None = None):
             base._apply_weight_decay(self, [variable])
             del vars(self)["_get_current_learning_rate"]
 
-    methods |= {"update_step": update_step, "_apply_weight_decay": apply_weight_decay}
-    copy = type(kind.__name__, (kind,), methods).from_config(optimizer.get_config())
+    # between the optimizer and TensorFlow's base class, for it may have such a method of its own, as Nadam has
+    below = type("OnValues", (keras.optimizers.Optimizer,), methods)
+    own = {"update_step": update_step, "_apply_weight_decay": apply_weight_decay}
+    copy = type(kind.__name__, (kind, below), own).from_config(optimizer.get_config())
     given = vars(optimizer)
     without_decay, pattern = (
         given.get("_exclude_from_weight_decay", ()),

@@ -12,7 +12,9 @@ layer of your own have none, and ``tf.vectorized_map`` refuses them.
 
 import functools
 import itertools
+import logging
 import math
+import traceback
 from contextlib import contextmanager
 
 import numpy as np
@@ -231,10 +233,20 @@ _KEPT = {name: place[name] for place, name, _ in SUBSTITUTES}
 def lane_ops():
     """Let Keras call this room's functions while a program for many lanes is traced."""
     before = [(place, name, place[name]) for place, name, _ in SUBSTITUTES]
+    logger, level = tf.get_logger(), tf.get_logger().level
     try:
+        logger.setLevel(logging.CRITICAL)  # pages about what it cannot convert, which the error says too
         for place, name, function in SUBSTITUTES:
             place[name] = function
         yield
     finally:
+        logger.setLevel(level)
         for place, name, function in before:
             place[name] = function
+
+
+def not_converted(error: Exception) -> tf.Operation | None:
+    """Return the operation that ``tf.vectorized_map`` has no counterpart for, if that is what an error is about."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    asked = [frame.f_locals["y_op"] for frame in frames if frame.f_code.co_name == "_convert_helper"]
+    return asked[-1] if asked else None

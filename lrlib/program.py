@@ -5,6 +5,7 @@ variables, its optimizer's own ``update_step`` changes them, and TensorFlow vect
 """
 
 import json
+import re
 import warnings
 from collections.abc import Callable
 from typing import NamedTuple
@@ -15,14 +16,11 @@ import tensorflow as tf
 
 from lrlib import keras_hooks
 from lrlib.datasets import each
-from lrlib.lane_ops import lane_ops
+from lrlib.lane_ops import lane_ops, not_converted
 from lrlib.lanes import Start, fixed_variables
 
-CONVOLUTIONS = (
-    keras.layers.Conv1D.__base__,
-    keras.layers.DepthwiseConv1D.__base__,
-    keras.layers.Conv1DTranspose.__base__,
-)
+CONVOLUTIONS = keras.layers.Conv1D.__base__, keras.layers.DepthwiseConv1D.__base__
+TRANSPOSED = keras.layers.Conv1DTranspose.__base__
 
 
 class Compiled(NamedTuple):
@@ -62,7 +60,10 @@ class Program:
         self.slots = keras_hooks.slots_of(self.optimizer)
         self.grouped = {id(v) for layer in model._flatten_layers() if layer.name == group for v in layer.variables}
         # XLA pays where a step is arithmetic more than calls
-        self.by_xla = vectorized and any(isinstance(layer, CONVOLUTIONS) for layer in model._flatten_layers())
+        kinds = [type(layer) for layer in model._flatten_layers()]
+        self.by_xla = vectorized and any(issubclass(kind, CONVOLUTIONS) for kind in kinds)
+        # of a gradient's own gradient XLA makes what cannot be vectorized
+        self.by_xla = self.by_xla and not any(issubclass(kind, TRANSPOSED) for kind in kinds)
         self.data, self.compiled = each(lambda v: tf.TensorSpec((None, *v.shape[1:]), v.dtype), data), {}
 
     def at(self, lanes: int) -> Compiled:
@@ -137,8 +138,19 @@ class Program:
     def _each(self, function, lanes):
         if not self.vectorized:
             return tf.nest.map_structure(lambda v: v[None], function(tf.nest.map_structure(lambda v: v[0], lanes)))
-        with lane_ops():
-            return tf.vectorized_map(function, lanes, fallback_to_while_loop=False)
+        try:
+            with lane_ops():
+                return tf.vectorized_map(function, lanes, fallback_to_while_loop=False)
+        except Exception as error:
+            if (operation := not_converted(error)) is None:
+                raise
+            names = [layer.name for layer in self.model._flatten_layers(include_self=False)]
+            inside = [name for name in names if re.search(rf"/{re.escape(name)}(_\d+)?/", operation.name)]
+            where = f"its layer {max(inside, key=len)!r}" if inside else "it, its loss or its optimizer"
+            raise ValueError(
+                f"model must be one that TensorFlow can train in many lanes at once, but {where} needs the operation "
+                f"{operation.type}, of which it has no such form: engine='loop' trains one lane after the other"
+            ) from None
 
     def _step(self, state, rates, values, batch, fixed, t):
         self.of_all_lanes = len(_operations())

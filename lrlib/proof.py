@@ -15,11 +15,19 @@ TOLERANCE = 0.01  # what rounding does to two steps is far below, another formul
 # what the tests compare with Keras's training over whole runs
 PROVEN = frozenset(
     """
-    Functional Sequential InputLayer Dense Activation ReLU LeakyReLU ELU PReLU Softmax Dropout SpatialDropout2D
-    GaussianNoise GaussianDropout BatchNormalization LayerNormalization GroupNormalization Flatten Reshape Add
-    Concatenate Multiply Embedding Conv1D Conv2D Conv3D MaxPooling1D MaxPooling2D AveragePooling1D AveragePooling2D
-    GlobalAveragePooling1D GlobalAveragePooling2D GlobalMaxPooling1D GlobalMaxPooling2D SimpleRNN LSTM GRU LSTMCell
-    GRUCell SimpleRNNCell SGD Adam AdamW RMSprop Nadam Adagrad Lion
+    Functional Sequential InputLayer Dense SGD Reshape Permute Flatten RepeatVector Identity Rescaling Activation ReLU
+    LeakyReLU ELU PReLU Softmax Concatenate Add Subtract Multiply Average Maximum Minimum Dot Conv1D DepthwiseConv1D
+    SeparableConv1D Conv1DTranspose Conv2D DepthwiseConv2D SeparableConv2D Conv2DTranspose Conv3D Conv3DTranspose
+    MaxPooling1D MaxPooling2D MaxPooling3D AveragePooling1D AveragePooling2D AveragePooling3D GlobalMaxPooling1D
+    GlobalMaxPooling2D GlobalMaxPooling3D GlobalAveragePooling1D GlobalAveragePooling2D GlobalAveragePooling3D
+    AdaptiveMaxPooling1D AdaptiveMaxPooling2D AdaptiveAveragePooling1D AdaptiveAveragePooling2D ZeroPadding1D
+    ZeroPadding2D ZeroPadding3D UpSampling1D UpSampling2D UpSampling3D Cropping1D Cropping2D Cropping3D
+    BatchNormalization LayerNormalization RMSNormalization UnitNormalization GroupNormalization Normalization Dropout
+    GaussianNoise GaussianDropout AlphaDropout SpatialDropout1D SpatialDropout2D SpatialDropout3D Embedding
+    ReversibleEmbedding SimpleRNN SimpleRNNCell LSTM LSTMCell GRU GRUCell Masking Bidirectional RNN StackedRNNCells
+    ConvLSTM1D ConvLSTMCell TimeDistributed EinsumDense MultiHeadAttention GroupedQueryAttention
+    Attention AdditiveAttention CenterCrop RandomFlip RandomBrightness RandomContrast STFTSpectrogram
+    ActivityRegularization RMSprop Adam AdamW Adadelta Adagrad Adamax Nadam Lion Lamb Ftrl
     """.split()
 )
 
@@ -54,6 +62,7 @@ def check(model) -> None:
     optimizer = model.optimizer
     if keras_hooks.updating_optimizer(optimizer) is not optimizer:
         raise ValueError(f"optimizer must make its updates itself, got {type(optimizer).__name__}, which wraps another")
+    keras_hooks.refuse_other_rates(optimizer)
     if not isinstance(keras_hooks.learning_rate_given(optimizer), keras.Variable):
         raise ValueError(
             "optimizer must not have a schedule, which a sweep would not use: give it to the sweep, as schedule=, "
@@ -78,7 +87,7 @@ def fitting(model, data: Data) -> dict[str, tuple]:
                     f"x_{part} must have the shape of the model's input, {expected[1:]}, got {x.shape[1:]}"
                 )
     x, y, *weights = each(lambda array: tf.constant(array[:2]), data.of("train"))
-    with keras.StatelessScope():
+    with keras.StatelessScope([(v, v.value) for v in model.variables], collect_losses=True):
         try:
             outputs = model(x)
         except Exception as error:
@@ -117,7 +126,10 @@ def constant_loss(model, data: Data) -> float:
     It is the entropy of the labels in nats for sparse categorical cross-entropy, their variance for the mean squared
     error, and NaN for other losses.
     """
-    loss = keras.losses.get(keras_hooks.loss_given(model)[0])
+    loss = keras_hooks.loss_given(model)[0]
+    if isinstance(loss, (dict, list, tuple)) or not isinstance(data.y_train, np.ndarray):
+        return np.nan
+    loss = keras.losses.get(loss)
     known = getattr(loss, "fn", loss) if keras_hooks.is_keras_s(loss) else None
     if known is keras.losses.sparse_categorical_crossentropy:
         shares = np.bincount(data.y_train) / len(data.y_train)

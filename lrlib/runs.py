@@ -111,7 +111,9 @@ class Runs(xr.Dataset):
         """
         names = sorted((name for name in self.data_vars if name.startswith("weight_")), key=lambda n: int(n[7:]))
         if not names:
-            raise ValueError("runs must have been made with weights=True, which keeps the weights of the best")
+            raise ValueError(
+                "runs must have been made with weights=True, which keeps those of the best run that has not failed"
+            )
         return [self[name].values for name in names]
 
     def plot(self, kind: str | None = None, *, measure: str = "validation_loss", **how):

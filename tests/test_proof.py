@@ -2,6 +2,11 @@
 
 from lrlib.quiet import keras, tf  # isort: skip  (the first import of TensorFlow)
 
+import os
+import random
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -72,3 +77,112 @@ def test_layers_and_losses_of_one_s_own_are_proven():
 
     model = keras.Sequential([keras.Input((30,)), Scaled(), keras.layers.Dense(2, activation=lambda x: 0.5 * x)])
     assert np.isfinite(run(compiled(model, loss=loss)).loss).all()
+
+
+def small(*layers, **how):
+    return keras.Sequential([keras.Input((30,)), *layers, keras.layers.Dense(2, **how)])
+
+
+def mixed():
+    return compiled(small(keras.layers.Dense(3, dtype="mixed_float16")))
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "fragments"),
+    [
+        (lambda: "model", TypeError, ["model must be a keras.Model, got 'model'"]),
+        (lambda: compiled(keras.Sequential([keras.layers.Dense(2)])), ValueError, ["model must know the shape"]),
+        (lambda: small(), ValueError, ["model must be compiled"]),
+        (mixed, ValueError, ["model's layers must be in float32", "mixed_float16"]),
+        (lambda: compiled(small(trainable=False)), ValueError, ["model must have weights to train"]),
+        (
+            lambda: compiled(small(), loss=keras.losses.SparseCategoricalCrossentropy(reduction=None)),
+            ValueError,
+            ["model's loss must be one number for a batch, got 2 numbers: look at reduction="],
+        ),
+        (lambda: compiled(small(), None), ValueError, ["model must be compiled with an optimizer"]),
+    ],
+)
+def test_models_that_cannot_be_trained_in_lanes_are_refused(make, error, fragments):
+    model = make()
+    refused(lambda: run(model), error, *fragments)
+
+
+def test_another_backend_is_refused(monkeypatch):
+    model = compiled(small())
+    monkeypatch.setattr(keras.config, "backend", lambda: "jax")
+    refused(lambda: run(model), ValueError, "Keras must compute in float32 on TensorFlow", "got float32 on jax")
+
+
+def test_another_float_type_in_keras_json_is_refused(tmp_path):
+    (tmp_path / "keras.json").write_text('{"floatx": "float64", "backend": "tensorflow"}')
+    program = """
+from lrlib.quiet import keras
+from lrlib import datasets, sweep
+model = keras.Sequential([keras.Input((10,)), keras.layers.Dense(1)])
+model.compile("sgd", "mse")
+sweep(model, datasets.diabetes(), [0.1], [0], steps=1, batch_size=8)
+"""
+    environment = os.environ | {"KERAS_HOME": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
+    expected = (
+        "ValueError: Keras must compute in float32 on TensorFlow, as keras.json or KERAS_BACKEND say, got float64"
+    )
+    assert expected in done.stderr
+
+
+# What a sweep leaves behind
+
+
+class NotVectorized(keras.layers.Layer):
+    def call(self, inputs):
+        same = tf.numpy_function(lambda x: x, [inputs], tf.float32)
+        same.set_shape(inputs.shape)
+        return same
+
+
+class Broken(keras.layers.Layer):
+    def call(self, inputs, training=False):
+        return inputs[:, 99] if training else inputs
+
+
+def drawn():
+    numpy_s = np.random.random()  # noqa: NPY002
+    return [random.random(), numpy_s, float(tf.random.uniform([])), float(keras.random.uniform([]))]
+
+
+@pytest.mark.parametrize(
+    ("layer", "fragment"),
+    [
+        (keras.layers.Dropout, None),
+        (Scaled, None),
+        (NotVectorized, "its layer 'own' needs the operation PyFunc"),
+        (Broken, "slice"),
+    ],
+    ids=["Dropout", "compared", "not vectorized", "broken"],
+)
+def test_everything_is_as_it_was(layer, fragment):
+    """Every number and function of the model and every stream of random numbers, also after an error in tracing."""
+    how = {"rate": 0.3} if layer is keras.layers.Dropout else {}
+    model = compiled(small(layer(name="own", **how)), keras.optimizers.Adam(0.5))
+    model.optimizer.build(model.trainable_variables)
+    model.make_test_function()
+    for variable in model.optimizer.variables[2:]:
+        variable.assign(variable + 0.25)
+    variables = [*model.variables, *model.optimizer.variables, *model.metrics_variables]
+    functions = "train_function", "test_function", "predict_function", "optimizer", "_compile_config"
+    before, own = [v.numpy() for v in variables], [getattr(model, name) for name in functions]
+    keras.utils.set_random_seed(7)
+    expected = drawn()
+    keras.utils.set_random_seed(7)
+    if fragment:
+        with pytest.raises(Exception, match=fragment):
+            run(model)
+    else:
+        run(model)
+    assert drawn() == expected
+    assert all(getattr(model, name) is one for name, one in zip(functions, own, strict=True))
+    after = [*model.variables, *model.optimizer.variables, *model.metrics_variables]
+    assert [id(v) for v in after] == [id(v) for v in variables]
+    for variable, value in zip(variables, before, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), value, err_msg=variable.path)

@@ -1,0 +1,147 @@
+"""What a sweep can train, and the page that says so: each row is proven against Keras's own training.
+
+A lane's whole run is compared with ``model.fit`` from the same start: the loss of every step, the weights at the end,
+and ``model.evaluate``. ``python tests/test_models.py`` writes the page anew.
+"""
+
+from pathlib import Path
+
+from lrlib.quiet import keras, tf  # isort: skip  (the first import of TensorFlow)
+
+import numpy as np
+import pytest
+
+from lrlib import keras_hooks, proof
+from lrlib.datasets import batches, count, each
+from lrlib.lanes import Start
+from lrlib.sweep import sweep
+from models import CASES, LAYERS, MODELS, OPTIMIZERS, compiled, data_for
+from refusal import refused
+
+STEPS, BATCH, SEED = 8, 8, 4
+PAGE = Path(__file__).parents[1] / "models.md"
+
+
+def swept(model, data, rate, engine="vectorized", seeds=(SEED,), **how):
+    # the rates that are far too large take no part: their lanes only keep the others company
+    return sweep(
+        model, data, [rate, 1e4 * rate], seeds, steps=STEPS, batch_size=BATCH, weights=True, engine=engine, **how
+    )
+
+
+def compare(model, data, rate, runs):
+    """Let Keras train the model like the sweep's best lane, and compare them."""
+    lane, (x, y, *weight) = runs.isel(learning_rate=0, seed=0), data.of("test")
+    assert not lane.failed, lane.loss.values
+    begun = Start(model).of_seed(int(lane.seed))
+    for variable, value in zip(keras_hooks.variables_of(model), begun, strict=True):
+        variable.assign(value)
+    model.run_eagerly, model.optimizer.learning_rate = True, rate
+    orders = batches(count(data.of("train")), BATCH, STEPS, SEED)
+    samples = (each(lambda array, chosen=chosen: tf.constant(array[chosen]), data.of("train")) for chosen in orders)
+    losses = model.fit(samples, epochs=STEPS, steps_per_epoch=1, shuffle=False, verbose=0).history["loss"]
+    np.testing.assert_allclose(lane.loss, losses, rtol=2e-5)
+    for variable, start, mine, own in zip(model.weights, begun, runs.weights(), model.get_weights(), strict=False):
+        change = max(np.abs(own - start).max(initial=0), 1e-3)
+        np.testing.assert_allclose(mine / change, own / change, atol=5e-4, err_msg=variable.path)
+    loss = model.evaluate(x, y, BATCH, sample_weight=weight[0] if weight else None, verbose=0, return_dict=True)["loss"]
+    np.testing.assert_allclose(lane.test_loss, loss, rtol=5e-5)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.what)
+def test_a_lane_is_what_keras_trains(case, monkeypatch):
+    model, engine = case.make(), "loop" if case.how == "by loop" else "vectorized"
+    data = data_for(model)
+    if case.how == "refused":
+        refused(lambda: swept(model, data, case.rate), ValueError, case.reason)
+        return
+    monkeypatch.setattr("lrlib.sweep.prove", lambda job: None)  # here the whole run is the proof
+    if case.what != "convolutions of a plane":  # the only ones that XLA compiles here: that takes seconds
+        monkeypatch.setattr("lrlib.program.CONVOLUTIONS", ())
+    if case.how == "by loop":
+        (name,) = [layer.name for layer in model.layers if type(layer).__name__ in shown(case)]
+        expected = f"its layer {name!r} needs the operation {case.reason}", "engine='loop'"
+        refused(lambda: swept(model, data, case.rate), ValueError, *expected)
+    compare(model, data, case.rate, swept(model, data, case.rate, engine))
+
+
+def test_samples_have_weights():
+    model = compiled(keras.Sequential([keras.Input((6,)), keras.layers.Dense(2)]))
+    data = data_for(model, weights=True)
+    compare(model, data, 0.02, swept(model, data, 0.02))
+
+
+def test_what_is_not_compared_before_a_sweep_is_what_these_tests_prove():
+    assert {kind for case in CASES if case.how == "vectorized" for kind in case.kinds} == proof.PROVEN
+
+
+@pytest.mark.parametrize("kind", [keras.layers.Lambda, keras.layers.SpectralNormalization])
+def test_other_layers_are_compared(kind):
+    assert kind.__name__ not in proof.PROVEN
+
+
+# The page
+
+
+def page():
+    """Return the text of the page."""
+    tables = [
+        table(["What", "Layers", "How"], LAYERS, lambda case: [case.what, ", ".join(f"`{k}`" for k in shown(case))]),
+        table(["What", "How"], MODELS, lambda case: [case.what]),
+        table(["What", "How"], OPTIMIZERS, lambda case: [case.what]),
+    ]
+    return TEXT.format(*tables)
+
+
+def table(head, cases, cells):
+    rows = [head, ["---"] * len(head)]
+    rows += [[*cells(case), f"**{case.how}**: {case.why}" if case.why else case.how] for case in cases]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def shown(case):
+    """Return the layers that a row is about, not those that are in every model."""
+    kinds = [kind for kind in case.kinds if kind not in (*BESIDE, "SGD")]
+    return [kind for kind in kinds if kind not in EVERYWHERE] or ["Dense"]
+
+
+BESIDE = "Functional", "Sequential", "InputLayer"
+EVERYWHERE = "Dense", "Flatten", "Concatenate", "Reshape"
+TEXT = """\
+# What a sweep can train
+
+{{py:func}}`lrlib.sweep.sweep` trains any Keras model in many lanes at once, as far as TensorFlow can. What stands here
+was found by tests, and this page is written by them: for each row a whole run of a lane was compared with Keras's own
+training from the same start, the loss of every step, the weights at the end and what `evaluate` returns, to the
+rounding of float32.
+
+- **vectorized** – all lanes at once, in one program;
+- **by loop** – one lane after the other, with `engine="loop"`; without it an error names the layer;
+- **refused** – an error says why before anything is trained.
+
+A model with any other layer or optimizer in it, or one of your own, is compared before its sweep: two steps of the
+model itself with two steps of a lane. Where they differ an error says what was seen.
+
+## Layers
+
+{}
+
+## Models
+
+{}
+
+## Optimizers and their settings
+
+Every rate that is recorded is the one that was applied. So an optimizer that makes another rate of the one that it is
+given is refused.
+
+{}
+"""
+
+
+def test_the_page_says_what_was_proven():
+    assert PAGE.read_text(encoding="utf8") == page(), "python tests/test_models.py writes it anew"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf8")
