@@ -22,15 +22,13 @@ STEPS, BATCH, SEED = 8, 8, 4
 PAGE = Path(__file__).parents[1] / "models.md"
 
 
-def swept(model, data, rate, engine="vectorized", seeds=(SEED,), **how):
-    # the rates that are far too large take no part: their lanes only keep the others company
-    return sweep(
-        model, data, [rate, 1e4 * rate], seeds, steps=STEPS, batch_size=BATCH, weights=True, engine=engine, **how
-    )
+def swept(model, data, rate, engine="vectorized"):
+    rates = [rate, 1e4 * rate]  # the lane of the second is far too large, and only keeps the other company
+    return sweep(model, data, rates, [SEED], steps=STEPS, batch_size=BATCH, weights=True, engine=engine)
 
 
 def compare(model, data, rate, runs):
-    """Let Keras train the model like the sweep's best lane, and compare them."""
+    """Let Keras train the model like the lane of this rate, and compare them."""
     lane, (x, y, *weight) = runs.isel(learning_rate=0, seed=0), data.of("test")
     assert not lane.failed, lane.loss.values
     begun = Start(model).of_seed(int(lane.seed))
@@ -69,6 +67,32 @@ def test_samples_have_weights():
     model = compiled(keras.Sequential([keras.Input((6,)), keras.layers.Dense(2)]))
     data = data_for(model, weights=True)
     compare(model, data, 0.02, swept(model, data, 0.02))
+
+
+def test_one_after_the_other_is_the_same_with_the_same_record():
+    x = np.random.default_rng(1).normal(size=(40, 6))
+    data, layers = (x, (x[:, 0] > 0).astype(int)), keras.layers
+    parts = [
+        layers.Dense(4, use_bias=False),
+        layers.BatchNormalization(),
+        layers.Dropout(0.2),
+        layers.Dense(2, name="last"),
+    ]
+    model = keras.Sequential([keras.Input((6,)), *parts])
+    optimizer = keras.optimizers.AdamW(weight_decay=0.1, epsilon=1e-3, clipnorm=1.0, use_ema=True, ema_momentum=0.5)
+    model.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    how = dict(steps=STEPS, batch_size=BATCH, record_every=3, weights=True, schedule=lambda step: 1 / (1 + step))
+    how["also"] = {"last": [1.0, 0.3]}
+    at_once, by_loop = (
+        sweep(model, data, [0.05, 0.1], [4, 0], engine=engine, **how) for engine in ("vectorized", "loop")
+    )
+    assert list(at_once.data_vars) == list(by_loop.data_vars) and dict(at_once.sizes) == dict(by_loop.sizes)
+    for name, values in at_once.data_vars.items():
+        assert (values.dims, values.dtype) == (by_loop[name].dims, by_loop[name].dtype), name
+        np.testing.assert_allclose(by_loop[name], values, rtol=1e-4, atol=1e-5, err_msg=name)
+    assert list(at_once.attrs) == list(by_loop.attrs) and at_once.engine == "vectorized" and by_loop.engine == "loop"
+    other = {name for name, value in at_once.attrs.items() if value != by_loop.attrs[name]}
+    assert other <= {"engine", "bytes_of_lane"}
 
 
 def test_what_is_not_compared_before_a_sweep_is_what_these_tests_prove():
