@@ -1,5 +1,6 @@
 """The models that show what a sweep can train: for each kind of layer and each optimizer one that has it."""
 
+import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -27,12 +28,13 @@ class Case(NamedTuple):
     why: str = ""  # in words of the page
     rate: float = 0.02
 
-    @property
-    def kinds(self):
-        """The names of Keras's classes that are in the model, and of its optimizer."""
-        model = self.make()
-        parts = [*model._flatten_layers(), model.optimizer]
-        return list(dict.fromkeys(type(part).__name__ for part in parts if keras_hooks.is_keras_s(type(part))))
+
+@functools.cache
+def kinds_in(case):
+    """Return the names of Keras's classes that are in a case's model, and of its optimizer."""
+    model = case.make()
+    parts = [*model._flatten_layers(), model.optimizer]
+    return list(dict.fromkeys(type(part).__name__ for part in parts if keras_hooks.is_keras_s(type(part))))
 
 
 def data_for(model, weights=False):
@@ -55,7 +57,6 @@ def data_for(model, weights=False):
 
 
 def compiled(model, optimizer=None, loss=None, **how):
-    # no best constant is known of this loss, so a lane that learns a little has not failed
     model.compile(optimizer or optimizers.SGD(), loss or keras.losses.Huber(20.0), **how)
     return model
 
@@ -229,7 +230,6 @@ LAYERS = [
         "convolutions of a plane",
         side_by_side(
             PLANE,
-            of("Conv2D", 4, 3),
             of("Conv2D", 4, 3, groups=2, strides=2, padding="same"),
             of("DepthwiseConv2D", 2, depth_multiplier=2),
             of("SeparableConv2D", 3, 2),
