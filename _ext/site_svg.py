@@ -68,9 +68,9 @@ def without_groups(text):
     open_groups = []
 
     def tag(match):
-        end, name, rest, _ = match.groups()
-        if name != "g":
-            return match[0]
+        end, name, rest, empty = match.groups()
+        if name != "g" or empty:
+            return match[0] * (name != "g")  # an empty group draws nothing
         if not end:
             open_groups.append(bool(rest))
             return match[0] if rest else ""

@@ -89,3 +89,12 @@ def test_it_is_light_and_twice_is_once(drawn):
     assert small < 0.6 * large
     assert light(once) == once
     assert light('<svg xmlns="http://www.w3.org/2000/svg"><path d="M 0.123 1"/></svg>').count("0.123") == 1
+
+
+def test_points_that_are_nowhere_leave_a_drawing():
+    """Matplotlib leaves an empty group for them, as for the runs that failed."""
+    figure = Figure()
+    figure.subplots().plot([1, 2], [np.nan, np.nan], ".")
+    drawn = plot.to_svg(figure)
+    assert re.search(r"<g[^>]*/>", drawn)
+    assert "<g" not in re.sub(r"<g [^>]*[^/]>", "", light(drawn)) and ET.fromstring(light(drawn)).tag == f"{SVG}svg"
