@@ -29,6 +29,7 @@
     soon = setTimeout(reach, 100);
   };
   addEventListener("load", later);
+  document.fonts.addEventListener("loadingdone", later); // formulas become wider with theirs
   addEventListener("resize", later);
   document.addEventListener("toggle", later, true);
 

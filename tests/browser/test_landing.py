@@ -74,7 +74,7 @@ def test_the_keyboard_comes_to_start_before_the_figure_and_the_rest_in_order(vis
     order = page.locator(inside).evaluate_all("all => all.map(e => e.closest('lr-figure') ? 'figure' : e.className)")
     order = [name for name in order if "headerlink" not in name]
     assert "landing-start" in order[0] and order[1] == "figure"
-    tops = page.locator(".landing-verdicts a, ol.landing-chapters a, .landing-ways a").evaluate_all(
+    tops = page.locator(".landing-verdicts a, ol.landing-chapters a, .landing-ways > *").evaluate_all(
         "all => all.map(e => e.getBoundingClientRect().top)"
     )
     assert all(after > before - 60 for before, after in zip(tops, tops[1:], strict=False))
