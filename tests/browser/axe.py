@@ -13,7 +13,8 @@ THIN = """() => {
     if (seen.has(word.className)) word.replaceWith(...word.childNodes);
     else seen.add(word.className);
   }
-  const formulas = [...document.querySelectorAll(".katex-html")];
+  // but not of those on lines of their own, which would become wider than a phone
+  const formulas = [...document.querySelectorAll(".katex-html")].filter((formula) => !formula.closest("div.math"));
   for (const formula of formulas.slice(1)) formula.textContent = formula.textContent;
 }"""
 # Most of axe's time goes into contrasts, text after text. Texts are of one kind where they and their parents have the
