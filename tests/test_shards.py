@@ -94,8 +94,18 @@ def test_one_worker_is_this_process(somewhere):
     assert run(lambda job, lanes: (os.getpid(), next(job)), job, SHARDS, 1) == [(os.getpid(), c) for c in "abc"]
 
 
-def test_results_come_in_the_order_of_the_shards(somewhere):
+def waits_for(number, folder):
+    """Wait until a folder has so many files, a minute at most."""
+    for _ in range(1200):
+        if len(list(folder.iterdir())) >= number:
+            return
+        time.sleep(0.05)
+
+
+def test_results_come_in_the_order_of_the_shards(somewhere, tmp_path):
     def train(job, lanes):
+        (tmp_path / str(os.getpid())).touch()
+        waits_for(2, tmp_path)  # workers
         time.sleep(0.3 * (lanes == (0,)))
         return job * np.array(lanes), os.getpid()
 
@@ -309,11 +319,13 @@ def test_a_dead_worker_of_this_machine_is_an_error_that_keeps_what_is_finished(l
 
 
 @pytest.mark.parametrize("n_jobs", [1, None])
-def test_an_error_names_the_lanes_and_keeps_what_is_finished(somewhere, n_jobs):
+def test_an_error_names_the_lanes_and_keeps_what_is_finished(somewhere, n_jobs, tmp_path):
     def train(job, lanes):
         if lanes == (2, 3):
-            time.sleep(1)
+            waits_for(2, tmp_path)
+            time.sleep(2)  # while the results of the others arrive
             raise ValueError("the loss is NaN")
+        (tmp_path / str(lanes[0])).touch()
         return lanes
 
     with pytest.raises(
