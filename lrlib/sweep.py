@@ -292,9 +292,12 @@ class _Record:
             raise ValueError("resume must be what the same sweep returned when it was interrupted, got another one")
         self.done = resume.done.values.reshape(-1)
         for name, values in resume.data_vars.items():
-            if name != "done":
+            if name != "done" and not name.startswith("weight_"):
                 values = values.transpose(..., *self.dims).values
                 self.found[name] = values.reshape(*values.shape[: values.ndim - len(self.dims)], self.size)
+        if "weight_0" in resume:
+            usable = resume.done & ~resume.failed
+            self.best = float(resume.validation_loss.where(usable).min()), resume.weights()
 
     def add(self, finished: dict) -> None:
         """Take in what was trained: results by lanes."""

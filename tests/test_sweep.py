@@ -348,6 +348,19 @@ def test_ctrl_c_returns_what_is_done_and_a_later_sweep_goes_on(interrupted_after
     identical(run(model, CANCER, rates, [0, 1], 20, resume=some), whole)
 
 
+def test_the_weights_of_the_best_go_on_too():
+    model, rates = model_for(CANCER), [0.01, 0.1, 0.3]
+    whole = run(model, CANCER, rates, [0, 1], 20, weights=True)
+    best = int(whole.validation_loss.min("seed").argmin("learning_rate"))
+    for left in range(3):  # also where the best is among those that are left
+        some = whole.copy(deep=True)
+        some.done[left] = False
+        if left == best:
+            for name in [name for name in some.data_vars if name.startswith("weight_")]:
+                some = some.drop_vars(name)
+        identical(run(model, CANCER, rates, [0, 1], 20, weights=True, resume=some), whole)
+
+
 def test_what_does_not_go_on():
     model = model_for(CANCER)
     runs = run(model, CANCER)
