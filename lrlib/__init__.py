@@ -11,26 +11,38 @@ from lrlib.descent import Trace, gradient_descent
 from lrlib.objectives import Quadratic, TwoWells
 from lrlib.schedules import (
     Constant,
+    CosineDecay,
     ExponentialDecay,
     InverseTimeDecay,
+    LinearDecay,
     PiecewiseConstantDecay,
+    PolynomialDecay,
     Schedule,
     StepDecay,
+    WarmupStableDecay,
+    join,
+    warmup,
 )
 
 __version__ = "0.4.0"
 
 __all__ = [
     "Constant",
+    "CosineDecay",
     "ExponentialDecay",
     "InverseTimeDecay",
+    "LinearDecay",
     "PiecewiseConstantDecay",
+    "PolynomialDecay",
     "Quadratic",
     "Schedule",
     "StepDecay",
     "Trace",
     "TwoWells",
+    "WarmupStableDecay",
     "gradient_descent",
+    "join",
+    "warmup",
 ]
 
 _LATER = {"best_rate": "lrlib.runs", "range_test": "lrlib.range_test", "sweep": "lrlib.sweep"}

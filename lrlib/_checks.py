@@ -106,3 +106,16 @@ def flag(name: str, value: object) -> bool:
     if isinstance(value, (bool, np.bool_)):
         return bool(value)
     raise TypeError(f"{name} must be True or False, got {value!r}")
+
+
+def sequence(name: str, value: object) -> list:
+    """Return ``value``, which is to have several entries, as a list; a text is none.
+
+    Raises
+    ------
+    TypeError
+        If it cannot be gone through.
+    """
+    if isinstance(value, (str, bytes)) or not hasattr(value, "__iter__"):
+        raise TypeError(f"{name} must be a sequence of numbers, got {value!r}")
+    return list(value)

@@ -166,7 +166,7 @@ def test_old_results_never_stay(builds):
     builds["life"].result()
 
 
-@pytest.mark.parametrize("file", ["lrlib/schedules.py", "requirements.txt", "chapters/data/new.txt"])
+@pytest.mark.parametrize("file", ["lrlib/schedules/base.py", "requirements.txt", "chapters/data/new.txt"])
 def test_what_a_notebook_can_read_drops_what_was_executed(file, tmp_path):
     book = make_book(tmp_path)
     stamp = "import sys; sys.path.append('tools'); import book; print(book.digest(book.EXECUTION))"

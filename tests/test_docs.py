@@ -157,7 +157,7 @@ def test_lines_of_code_are_counted_rightly(tmp_path):
 
 
 def test_the_size_of_the_library():
-    sizes = {path.name: code_lines(path) for path in (ROOT / "lrlib").glob("*.py")}
+    sizes = {path.relative_to(ROOT / "lrlib").as_posix(): code_lines(path) for path in (ROOT / "lrlib").rglob("*.py")}
     largest = max(sizes, key=sizes.get)
     said = f"{sum(sizes.values())} lines of code in {len(sizes)} modules, "
     said += f"the largest `lrlib/{largest}` with {sizes[largest]} "

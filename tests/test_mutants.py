@@ -14,8 +14,9 @@ def test_every_room_has_its_mutants():
     """The small rooms and the pictures have none: nothing that is computed goes through them."""
     assert len({(mutant.module, mutant.new) for mutant in MUTANTS}) == len(MUTANTS)
     assert len({mutant.name for mutant in MUTANTS}) == len(MUTANTS)
-    rooms = {path.stem for path in (ROOT / "lrlib").glob("*.py")}
-    without = {"__init__", "_checks", "_modules", "_style", "_tape", "_workbench"}
+    files = [path.relative_to(ROOT / "lrlib").with_suffix("") for path in (ROOT / "lrlib").rglob("*.py")]
+    rooms = {".".join(file.parts) for file in files if file.name != "__init__"}
+    without = {"_checks", "_modules", "_style", "_tape", "_workbench"}
     without |= {"interactive", "plot", "preview", "quiet"}
     assert {mutant.module for mutant in MUTANTS} == rooms - without
     assert {mutant.chapter for mutant in MUTANTS} >= {1, 2, 4, 5, 6}
@@ -25,7 +26,7 @@ def test_every_room_has_its_mutants():
 def test_a_mutant_changes_one_place_and_is_still_python(mutant, tmp_path):
     folder, environment = TOOL["copy"](ROOT, tmp_path)
     TOOL["mutate"](mutant, folder)
-    file = f"lrlib/{mutant.module}.py"
+    file = mutant.path
     before, after = ((root / file).read_text(encoding="utf8").splitlines() for root in (ROOT, folder))
     assert sum(old != new for old, new in zip(before, after, strict=True)) == 1
     compile("\n".join(after), file, "exec")
@@ -38,5 +39,5 @@ def test_a_mutant_changes_one_place_and_is_still_python(mutant, tmp_path):
 def test_a_mutation_that_does_not_fit_is_refused(tmp_path):
     folder, _ = TOOL["copy"](ROOT, tmp_path)
     for text in ("nowhere in the file", "self"):
-        with pytest.raises(SystemExit, match="times in schedules.py"):
+        with pytest.raises(SystemExit, match="times in decays.py"):
             TOOL["mutate"](MUTANTS[0]._replace(old=text), folder)

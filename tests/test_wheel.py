@@ -30,7 +30,7 @@ def test_wheel_needs_numpy_only(tmp_path):
     run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", tmp_path, source)
     (wheel,) = tmp_path.glob("*.whl")
 
-    modules = {str(path.relative_to(ROOT)) for path in (ROOT / "lrlib").glob("*.py")}
+    modules = {str(path.relative_to(ROOT)) for path in (ROOT / "lrlib").rglob("*.py")}
     packed = {name for name in zipfile.ZipFile(wheel).namelist() if name.endswith(".py")}
     assert packed == modules
 

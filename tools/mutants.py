@@ -41,7 +41,7 @@ ROUTES = {"lrlib-lines", "test_one_call_of_lrlib_prints_the_lines", *BY_KERAS}
 
 class Mutant(NamedTuple):
     name: str
-    module: str  # of lrlib
+    module: str  # of lrlib, with dots
     test: str  # what has to catch it, in tests/test_<module>.py or a file that is named …
     chapter: int | None  # … and so has this notebook
     old: str
@@ -53,24 +53,41 @@ class Mutant(NamedTuple):
         file, _, test = self.test.rpartition("::")
         return f"tests/test_{file or self.module}.py::test_{test}"
 
+    @property
+    def path(self):
+        return f"lrlib/{self.module.replace('.', '/')}.py"
+
 
 MUTANTS = [
     Mutant(
-        "the staircase is one stair late", "schedules", "exponential_smooth_and_in_stairs", 6,
+        "the staircase is one stair late", "schedules.decays", "schedules::exponential_smooth_and_in_stairs", 6,
         "stairs(step, self.decay_steps, xp) if", "stairs(step, self.decay_steps, xp) + 1.0 if", ROUTES,
     ),
     Mutant(
-        "a stair begins one step late where a quotient is rounded", "schedules",
+        "a stair begins one step late where a quotient is rounded", "schedules.base",
         "keras::in_fit_a_stair_begins_on_time", None, "(step - step % length) / length + 0.5", "step / length",
     ),
     Mutant(
-        "the step is not divided by decay_steps", "schedules", "exponential_smooth_and_in_stairs", 6,
+        "the step is not divided by decay_steps", "schedules.decays", "schedules::exponential_smooth_and_in_stairs", 6,
         "else step / self.decay_steps", "else step",
     ),
     Mutant(
-        "initial rate and decay rate are swapped", "schedules", "the_40_steps_of_the_article", 6,
+        "initial rate and decay rate are swapped", "schedules.decays", "schedules::the_40_steps_of_the_article", 6,
         "self.initial_learning_rate * self.decay_rate ** self._clock(step, xp)",
         "self.decay_rate * self.initial_learning_rate ** self._clock(step, xp)", ROUTES,
+    ),
+    Mutant(
+        "a cosine goes half of its way", "schedules.shapes", "shapes::decays_to_an_end_by_hand", None,
+        "xp.sin(0.5 * math.pi * (", "xp.sin(0.25 * math.pi * (",
+    ),
+    Mutant(
+        "a cycle begins in the floor", "schedules.cycles",
+        "cycles::a_cycle_begins_with_its_full_rate_wherever_it_begins", None, "+ 1e-9)", "- 1e-9)",
+    ),
+    Mutant(
+        "a boundary belongs to the old piece", "schedules.composition",
+        "composition::a_join_gives_each_piece_its_own_clock_and_its_boundary", None,
+        "(step >= begin) & (step < end)", "(step > begin) & (step <= end)",
     ),
     Mutant(
         "the gradient has the wrong sign", "descent", "three_steps_by_hand", 1,
@@ -217,7 +234,7 @@ def copy(source, folder):
 
 def mutate(mutant, folder):
     """Replace the text of one mutation, which must be there exactly once."""
-    file = folder / "lrlib" / f"{mutant.module}.py"
+    file = folder / mutant.path
     text = file.read_text(encoding="utf8")
     if text.count(mutant.old) != 1:
         raise SystemExit(f"{mutant.name}: found {text.count(mutant.old)} times in {file.name}: {mutant.old}")
@@ -283,7 +300,7 @@ def main():
         results = list(pool.map(partial(attack, source), mutants))
         ready.result()
     for mutant, (tests, changed, survived) in zip(mutants, results, strict=True):
-        print(f"\n{mutant.name} (lrlib/{mutant.module}.py)")
+        print(f"\n{mutant.name} ({mutant.path})")
         print(f"    unit test  {tests[0] if tests else '—'}")
         if mutant.chapter:
             print(f"    chapter {mutant.chapter}  {', '.join(changed) or '—'}")

@@ -1,0 +1,75 @@
+"""Schedules: the learning rate is a pure function of the step.
+
+A schedule is a value, like a number: it has no state, so it cannot be spent, reset or left running.
+Call it with a step, or with an array of steps, as often and in any order you like.
+
+Steps count updates from 0. They may be fractions (a schedule in epochs is called with epochs).
+Schedules compose: ``warmup(100) >> CosineDecay(0.1, 900)``, ``join([a, b], [500])``, ``a * b``, ``0.5 * a``,
+``a.stretch(2)``, ``a.shift(100)``, ``a.clip(lowest=1e-4)``, ``a.repeat(300)``, ``a.in_epochs(steps_per_epoch=34)``.
+"""
+
+from lrlib.schedules.base import (
+    Clipped,
+    Constant,
+    FunctionOfStep,
+    Product,
+    Repeated,
+    Scaled,
+    Schedule,
+    Shifted,
+    Stretched,
+    as_schedule,
+    stairs,
+)
+from lrlib.schedules.composition import Join, Warmup, join, warmup
+from lrlib.schedules.cycles import CosineDecayRestarts, OneCycle, Triangular, WarmupStableDecay
+from lrlib.schedules.decays import (
+    ExponentialDecay,
+    InverseSqrtDecay,
+    InverseTimeDecay,
+    NaturalExponentialDecay,
+    PiecewiseConstantDecay,
+    StepDecay,
+)
+from lrlib.schedules.shapes import (
+    CosineDecay,
+    LinearCosineDecay,
+    LinearDecay,
+    PolynomialDecay,
+    Ramp,
+    anneal,
+)
+
+__all__ = [
+    "Clipped",
+    "Constant",
+    "CosineDecay",
+    "CosineDecayRestarts",
+    "ExponentialDecay",
+    "FunctionOfStep",
+    "InverseSqrtDecay",
+    "InverseTimeDecay",
+    "Join",
+    "LinearCosineDecay",
+    "LinearDecay",
+    "NaturalExponentialDecay",
+    "OneCycle",
+    "PiecewiseConstantDecay",
+    "PolynomialDecay",
+    "Product",
+    "Ramp",
+    "Repeated",
+    "Scaled",
+    "Schedule",
+    "Shifted",
+    "StepDecay",
+    "Stretched",
+    "Triangular",
+    "Warmup",
+    "WarmupStableDecay",
+    "anneal",
+    "as_schedule",
+    "join",
+    "stairs",
+    "warmup",
+]

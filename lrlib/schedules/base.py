@@ -1,0 +1,691 @@
+"""What a schedule is, what counts as one, and what can be done with it."""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, fields, is_dataclass
+from numbers import Real
+
+import numpy as np
+
+from lrlib import _checks
+
+_NO_STEP = object()
+_LARGEST = float(np.finfo(np.float64).max)
+_BLOCK = 8192  # steps of an array at a time: what a formula makes of them stays in a core's cache
+
+
+class _OfAFloat:
+    """What a formula needs of NumPy, for one float: ten times as fast by ``math``, and NumPy's own for the rest."""
+
+    cos, sin, exp, sqrt, log, log1p = math.cos, math.sin, math.exp, math.sqrt, math.log, math.log1p
+    minimum, maximum = min, max
+
+    @staticmethod
+    def floor(x: float) -> float:
+        return float(math.floor(x)) if math.isfinite(x) else x
+
+    @staticmethod
+    def where(condition, x, y):
+        return x if condition else y
+
+    def __getattr__(self, name: str):
+        return getattr(np, name)
+
+
+of_a_float = _OfAFloat()
+
+
+class Schedule(ABC):
+    """A learning rate for every step: ``schedule(step)``.
+
+    A subclass is a frozen dataclass that checks its fields when it is made and writes its formula once,
+    in :meth:`formula`, for a number, a NumPy array and a Keras tensor alike.
+    """
+
+    @abstractmethod
+    def formula(self, step, xp=np):
+        """Return the rate at ``step`` without checking it.
+
+        Parameters
+        ----------
+        step : float or array or tensor
+            The step or steps, in float64.
+        xp : module
+            Where functions come from that operators do not cover: ``numpy``, ``keras.ops`` or ``jax.numpy``; for
+            one float a namespace with the same names.
+
+        Returns
+        -------
+        float or array or tensor
+            One number, or an array of the shape of ``step``.
+        """
+
+    def __call__(self, step=_NO_STEP):
+        """Return the learning rate at ``step``.
+
+        Parameters
+        ----------
+        step : number or array_like of numbers
+            Finite and not negative.
+
+        Returns
+        -------
+        float or numpy.ndarray
+            A float for one step, a float64 array of the same shape for an array of steps; finite, not negative.
+
+        Raises
+        ------
+        TypeError
+            If a step is not a number, or has no value yet since a function is being compiled; if the formula returns
+            something else than numbers.
+        ValueError
+            If a step is negative, NaN or infinite; if the formula returns a negative rate, NaN or another shape.
+        OverflowError
+            If a rate is too large for a float64 (a ``decay_rate`` above 1 grows without bound).
+
+        Examples
+        --------
+        >>> from lrlib.schedules import StepDecay
+        >>> halve = StepDecay(0.1, decay_steps=5, decay_rate=0.5)
+        >>> halve(5)
+        0.05
+        >>> halve([0, 5, 10])
+        array([0.1  , 0.05 , 0.025])
+        """
+        kind = type(step)
+        if (kind is int or kind is float) and 0 <= step <= _LARGEST:
+            return self._at(float(step))
+        if isinstance(step, Real):
+            return self._at(_checks.non_negative("step", step))
+        steps = _numbers_of(step)
+        if steps.ndim == 0:
+            return self(steps.item())
+        if steps.size and not (steps.min() >= 0 and steps.max() < np.inf):
+            wrong = ~((steps >= 0) & np.isfinite(steps))
+            raise ValueError(f"step must be finite and not negative, got {steps[wrong].flat[0]}")
+        rates = np.empty(steps.shape)
+        whole = steps.size <= _BLOCK
+        given, filled = (steps, rates) if whole else (steps.reshape(-1), rates.reshape(-1))
+        with np.errstate(over="ignore", invalid="ignore"):
+            for start in range(0, steps.size, _BLOCK):
+                block = ... if whole else slice(start, start + _BLOCK)
+                some = given[block].astype(np.float64)
+                filled[block] = self._checked(self.formula(some), some)
+        return rates
+
+    def _at(self, step: float) -> float:
+        try:
+            rate = self.formula(step, of_a_float)
+        except OverflowError:
+            rate = math.inf
+        if type(rate) is float and 0 <= rate < math.inf:
+            return rate
+        return float(self._checked(rate, np.float64(step)))
+
+    def _checked(self, given, steps) -> np.ndarray:
+        """Return a formula's rates, which keep the contract of every schedule: finite, not negative, in shape."""
+        rates = np.asarray(given)
+        if rates.dtype.kind not in "iuf":
+            raise TypeError(f"{self!r} must give a number for a step, got {given!r}")
+        if rates.shape not in ((), steps.shape):
+            raise ValueError(f"{self!r} must give a rate for each step, shape {steps.shape}, got shape {rates.shape}")
+        if not (rates.min() >= 0 and rates.max() < np.inf):
+            wrong = ~((rates >= 0) & (rates < np.inf))
+            step, rate = (np.broadcast_to(each, wrong.shape)[wrong].flat[0] for each in (steps, rates))
+            if steps.ndim:
+                self._at(float(step))  # it says the same of this step alone
+            error, problem = ValueError, "must be finite and not negative"
+            if rate == np.inf:
+                error, problem = OverflowError, "is too large for a float64"
+            raise error(f"the learning rate of {self!r} at step {step:g} {problem}, got {rate:g}")
+        return rates
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """The lowest and the highest rate that it can give at any step."""
+        return 0.0, math.inf
+
+    def planned(self, steps: int) -> np.ndarray:
+        """Predict the rates of a run of ``steps`` updates: those of steps 0 to ``steps - 1``.
+
+        What the schedule would give at ``steps`` itself is not among them: no update uses it. What a run really
+        applied is on its record: ``trace.applied``, ``runs.applied``, ``AppliedRates(...).rates``.
+
+        Parameters
+        ----------
+        steps : int
+            The number of updates, at least 1.
+
+        Returns
+        -------
+        numpy.ndarray
+            Shape ``(steps,)``, float64.
+
+        Raises
+        ------
+        ValueError
+            If ``steps`` is not an integer or is less than 1.
+
+        Examples
+        --------
+        >>> from lrlib.schedules import ExponentialDecay
+        >>> ExponentialDecay(0.1, decay_steps=2, decay_rate=0.01).planned(3)
+        array([0.1  , 0.01 , 0.001])
+        """
+        return self(np.arange(_checks.whole("steps", steps, at_least=1)))
+
+    __array_ufunc__ = None  # a NumPy number times a schedule is a schedule, not an array
+
+    def __mul__(self, other):
+        """Multiply the rates of two schedules, or all rates by a number: ``a * b``, ``0.5 * a``."""
+        if isinstance(other, Schedule):
+            return Product(self, other)
+        return Scaled(self, other) if isinstance(other, Real) else NotImplemented
+
+    __rmul__ = __mul__
+
+    def stretch(self, factor: float):
+        """Return the schedule on a clock that runs ``factor`` times slower.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If ``factor`` is not a positive, finite number.
+
+        Examples
+        --------
+        >>> from lrlib.schedules import StepDecay
+        >>> StepDecay(0.1, decay_steps=5, decay_rate=0.5).stretch(2)([9, 10])
+        array([0.1 , 0.05])
+        """
+        stretched = Stretched(self, factor)
+        return self if stretched.factor == 1 else stretched
+
+    def in_epochs(self, steps_per_epoch: int, staircase: bool = False):
+        """Return the schedule, whose steps are meant as epochs, as one of the steps of training.
+
+        Parameters
+        ----------
+        steps_per_epoch : int
+            The updates in an epoch, at least 1: the samples divided by the batch size, rounded up.
+        staircase : bool
+            Whether the rate stays the same within an epoch, as where a callback sets it at its beginning.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If ``steps_per_epoch`` is not an integer of at least 1, or ``staircase`` is not a bool.
+
+        Examples
+        --------
+        >>> from lrlib.schedules import StepDecay
+        >>> halved_after_five_epochs = StepDecay(0.1, decay_steps=5, decay_rate=0.5)
+        >>> halved_after_five_epochs.in_epochs(steps_per_epoch=34)([169, 170])
+        array([0.1 , 0.05])
+        """
+        return Stretched(self, _checks.whole("steps_per_epoch", steps_per_epoch, at_least=1), staircase)
+
+    def shift(self, steps: float):
+        """Return the schedule begun ``steps`` steps later; until then it holds its first rate.
+
+        A negative number begins it ahead, as in a training that goes on from there: ``shift(-100)`` gives at step 0
+        the rate of step 100.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If ``steps`` is not a finite number.
+
+        Examples
+        --------
+        >>> from lrlib.schedules import StepDecay
+        >>> decay = StepDecay(0.1, decay_steps=5, decay_rate=0.5)
+        >>> decay.shift(3)([7, 8]), decay.shift(-5)(0)
+        (array([0.1 , 0.05]), 0.05)
+        """
+        shifted = Shifted(self, steps)
+        return self if shifted.steps == 0 else shifted
+
+    def clip(self, lowest: float = 0.0, highest: float | None = None):
+        """Return the schedule with no rate below ``lowest`` and none above ``highest``.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If one is not a finite number of at least 0, or ``highest`` is below ``lowest``.
+
+        Examples
+        --------
+        >>> from lrlib.schedules import StepDecay
+        >>> StepDecay(0.1, decay_steps=5, decay_rate=0.5).clip(lowest=0.02)([0, 10, 15])
+        array([0.1  , 0.025, 0.02 ])
+        """
+        return Clipped(self, lowest, highest)
+
+    def repeat(self, period: float):
+        """Return the schedule begun anew every ``period`` steps.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If ``period`` is not a positive, finite number.
+
+        Examples
+        --------
+        >>> from lrlib.schedules import StepDecay
+        >>> StepDecay(0.1, decay_steps=5, decay_rate=0.5).repeat(10)([0, 9, 10])
+        array([0.1 , 0.05, 0.1 ])
+        """
+        return Repeated(self, period)
+
+    def get_config(self) -> dict:
+        """Return the fields by their names, as Keras saves them; a subclass may have a form of its own."""
+        if not is_dataclass(self):
+            raise TypeError(f"{type(self).__qualname__} must be a frozen dataclass to be saved, got {self!r}")
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    @classmethod
+    def from_config(cls, config: dict):
+        """Make the schedule again from what Keras has saved; a field may be a schedule, or a tuple of them."""
+        from keras.saving import deserialize_keras_object
+
+        return cls(**{name: _tuples(value) for name, value in deserialize_keras_object(config).items()})
+
+    def _repr_svg_(self) -> str | None:
+        """Draw the schedule where a notebook shows it."""
+        from lrlib import preview
+
+        try:
+            return preview.svg(self)
+        except Exception:  # a function of the reader's own may raise anything
+            return None  # its repr has to do
+
+
+def _numbers_of(step) -> np.ndarray:
+    """Return steps as an array of numbers, or say what was given instead."""
+    if step is _NO_STEP:
+        raise TypeError(
+            "a schedule needs a step: schedule(step). A Keras optimizer calls it without one; "
+            "give it SGD(KerasSchedule(schedule)), with KerasSchedule from lrlib.keras"
+        )
+    try:
+        steps = np.asarray(step)
+    except Exception as error:  # each framework raises one of its own
+        compiled = ", which has no value while a function is compiled: there, use KerasSchedule(schedule) of "
+        compiled += "lrlib.keras, schedule.formula(step, xp=jax.numpy) or a table, schedule.planned(steps)"
+        hint = compiled if hasattr(step, "dtype") else ""
+        raise TypeError(f"step must be a number or an array of numbers, got {step!r}{hint}") from error
+    if steps.dtype.kind not in "iuf":
+        raise TypeError(f"step must be a number or an array of numbers, got {step!r}")
+    return steps
+
+
+def _tuples(value):
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+
+
+@dataclass(frozen=True)
+class Constant(Schedule):
+    r"""The same rate at every step.
+
+    .. math:: \eta(t) = \eta
+
+    Parameters
+    ----------
+    learning_rate : float
+        The rate :math:`\eta`, finite and not negative. 0 is allowed: nothing moves.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``learning_rate`` is not a number, is negative, NaN or infinite.
+
+    Examples
+    --------
+    >>> Constant(1)(7)
+    1.0
+    """
+
+    learning_rate: float
+
+    def __post_init__(self):
+        settle(self, learning_rate=_checks.non_negative("learning_rate", self.learning_rate))
+
+    def formula(self, step, xp=np):
+        return self.learning_rate + 0.0 * step
+
+    @property
+    def range(self) -> tuple[float, float]:
+        return self.learning_rate, self.learning_rate
+
+
+@dataclass(frozen=True, repr=False)
+class FunctionOfStep(Schedule):
+    """The schedule that :func:`as_schedule` makes of a function of the step.
+
+    Parameters
+    ----------
+    function : callable
+        Called with one step, an int where the step is whole, it returns the rate. It is called once for each step
+        that is asked for; where a tensor is asked for, it is called with the tensor.
+    """
+
+    function: Callable
+
+    def __repr__(self):
+        return f"as_schedule({getattr(self.function, '__qualname__', self.function)})"
+
+    def formula(self, step, xp=np):
+        if isinstance(step, np.ndarray):
+            return np.array([self(float(each)) for each in step.flat]).reshape(step.shape)
+        if isinstance(step, float) and step.is_integer():
+            step = int(step)
+        return self.function(step)
+
+
+def as_schedule(schedule) -> Schedule:
+    """Return what was given as a schedule: one idea of what counts as one, wherever lrlib asks for it.
+
+    Parameters
+    ----------
+    schedule : Schedule, float or callable
+        A schedule, which is returned as it is; a number, the same rate at every step; or a function of the step.
+
+    Returns
+    -------
+    Schedule
+
+    Raises
+    ------
+    TypeError
+        If it is none of them.
+    ValueError
+        If it is a number that is negative, NaN or infinite.
+
+    Examples
+    --------
+    >>> as_schedule(0.1)
+    Constant(learning_rate=0.1)
+    >>> as_schedule(lambda step: 1 / (1 + step)).planned(4)
+    array([1.        , 0.5       , 0.33333333, 0.25      ])
+    """
+    if isinstance(schedule, Schedule):
+        return schedule
+    if isinstance(schedule, Real):
+        return Constant(_checks.non_negative("schedule", schedule))
+    if callable(schedule) and not isinstance(schedule, type):
+        return FunctionOfStep(schedule)
+    raise TypeError(f"schedule must be a schedule, a number or a function of the step, got {schedule!r}")
+
+
+def settle(schedule: Schedule, **fields) -> None:
+    """Store checked values in a frozen dataclass that is being made."""
+    for name, value in fields.items():
+        object.__setattr__(schedule, name, value)
+
+
+def stairs(step, length: float, xp=np):
+    r"""Return how many whole lengths a step has behind it, exactly, in a compiled function too.
+
+    .. math:: \lfloor t / T \rfloor = \text{the largest whole } q \text{ with } q T \le t
+
+    The floor of the rounded quotient is another number where :math:`t = q T`: a compiler may multiply by a rounded
+    :math:`1 / T`, and 49 · (1/49) < 1. A remainder has no rounding error in IEEE arithmetic. What is left without it
+    is :math:`q T` but for one rounding, so the quotient, divided or multiplied, is off by at most
+    :math:`3 q \, 2^{-53}`. That is less than 1/2, and the nearest whole number is :math:`q`, up to
+    :math:`q = 2^{49}`; in float32 up to :math:`2^{20}`.
+
+    Parameters
+    ----------
+    step : float or array or tensor
+        The step or steps :math:`t`, not negative.
+    length : float
+        The length :math:`T`, positive; what counts is the number that it is rounded to.
+    xp : module
+        As in :meth:`Schedule.formula`.
+
+    Returns
+    -------
+    float or array or tensor
+        Whole numbers, of the type and shape of ``step``.
+
+    Examples
+    --------
+    >>> stairs(np.array([48.0, 49.0, 97.0, 98.0]), 49.0)
+    array([0., 1., 1., 2.])
+    """
+    return xp.floor((step - step % length) / length + 0.5)
+
+
+def check_schedules(**named) -> None:
+    """Say which of the named arguments is no schedule."""
+    for name, value in named.items():
+        if not isinstance(value, Schedule):
+            raise TypeError(f"{name} must be a schedule, such as as_schedule(…) makes, got {value!r}")
+
+
+@dataclass(frozen=True)
+class Product(Schedule):
+    """The rates of one schedule times those of another, step for step: ``a * b``.
+
+    Parameters
+    ----------
+    first, second : Schedule
+        What to multiply.
+
+    Raises
+    ------
+    TypeError
+        If one is no schedule.
+
+    Examples
+    --------
+    >>> from lrlib.schedules import Constant, LinearDecay
+    >>> (Constant(0.1) * LinearDecay(1, decay_steps=4)).planned(5)
+    array([0.1  , 0.075, 0.05 , 0.025, 0.   ])
+    """
+
+    first: Schedule
+    second: Schedule
+
+    def __post_init__(self):
+        check_schedules(first=self.first, second=self.second)
+
+    def formula(self, step, xp=np):
+        return self.first.formula(step, xp) * self.second.formula(step, xp)
+
+    @property
+    def range(self) -> tuple[float, float]:
+        (a, b), (c, d) = self.first.range, self.second.range
+        return a * c, b * d if b and d else 0.0
+
+
+@dataclass(frozen=True)
+class Scaled(Schedule):
+    """All rates of a schedule times one number: ``0.5 * schedule``.
+
+    Parameters
+    ----------
+    schedule : Schedule
+        What to scale.
+    factor : float
+        The number, finite and not negative.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``schedule`` is none, or ``factor`` is not such a number.
+
+    Examples
+    --------
+    >>> from lrlib.schedules import LinearDecay
+    >>> 0.5 * LinearDecay(1.0, decay_steps=4)
+    Scaled(schedule=LinearDecay(initial_learning_rate=1.0, decay_steps=4.0, end_learning_rate=0.0), factor=0.5)
+    """
+
+    schedule: Schedule
+    factor: float
+
+    def __post_init__(self):
+        check_schedules(schedule=self.schedule)
+        settle(self, factor=_checks.non_negative("factor", self.factor))
+
+    def formula(self, step, xp=np):
+        return self.factor * self.schedule.formula(step, xp)
+
+    @property
+    def range(self) -> tuple[float, float]:
+        lowest, highest = self.schedule.range
+        return self.factor * lowest, self.factor * highest if self.factor else 0.0
+
+
+@dataclass(frozen=True)
+class Stretched(Schedule):
+    r"""A schedule on a slower or faster clock: :meth:`Schedule.stretch` and :meth:`Schedule.in_epochs`.
+
+    .. math:: \eta(t) = s(t / k), \qquad \text{staircase: } \eta(t) = s(\lfloor t / k \rfloor)
+
+    Parameters
+    ----------
+    schedule : Schedule
+        The schedule :math:`s`.
+    factor : float
+        How many steps :math:`k` one of its steps takes, positive and finite.
+    staircase : bool
+        Whether its clock goes in whole steps only.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not what it must be.
+    """
+
+    schedule: Schedule
+    factor: float
+    staircase: bool = False
+
+    def __post_init__(self):
+        check_schedules(schedule=self.schedule)
+        factor, staircase = _checks.positive("factor", self.factor), _checks.flag("staircase", self.staircase)
+        settle(self, factor=factor, staircase=staircase)
+
+    def formula(self, step, xp=np):
+        clock = stairs(step, self.factor, xp) if self.staircase else step / self.factor
+        return self.schedule.formula(clock, xp)
+
+    @property
+    def range(self) -> tuple[float, float]:
+        return self.schedule.range
+
+
+@dataclass(frozen=True)
+class Shifted(Schedule):
+    r"""A schedule that begins later, or ahead: :meth:`Schedule.shift`.
+
+    .. math:: \eta(t) = s(\max(t - n, 0))
+
+    Parameters
+    ----------
+    schedule : Schedule
+        The schedule :math:`s`.
+    steps : float
+        By how many steps :math:`n` later, finite; negative for ahead.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not what it must be.
+    """
+
+    schedule: Schedule
+    steps: float
+
+    def __post_init__(self):
+        check_schedules(schedule=self.schedule)
+        settle(self, steps=_checks.finite("steps", self.steps))
+
+    def formula(self, step, xp=np):
+        return self.schedule.formula(xp.maximum(step - self.steps, 0.0), xp)
+
+    @property
+    def range(self) -> tuple[float, float]:
+        return self.schedule.range
+
+
+@dataclass(frozen=True)
+class Clipped(Schedule):
+    """A schedule between two bounds: :meth:`Schedule.clip`.
+
+    Parameters
+    ----------
+    schedule : Schedule
+        What to clip.
+    lowest : float
+        No rate is below it; finite and not negative.
+    highest : float, optional
+        No rate is above it; finite and at least ``lowest``. None: there is no such bound.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not what it must be.
+    """
+
+    schedule: Schedule
+    lowest: float = 0.0
+    highest: float | None = None
+
+    def __post_init__(self):
+        check_schedules(schedule=self.schedule)
+        settle(self, lowest=_checks.non_negative("lowest", self.lowest))
+        if self.highest is not None:
+            settle(self, highest=_checks.non_negative("highest", self.highest))
+            if self.highest < self.lowest:
+                raise ValueError(f"highest must not be below lowest, {self.lowest!r}, got {self.highest!r}")
+
+    def formula(self, step, xp=np):
+        return self._between(self.schedule.formula(step, xp), xp)
+
+    def _between(self, rate, xp):
+        rate = xp.maximum(rate, self.lowest)
+        return rate if self.highest is None else xp.minimum(rate, self.highest)
+
+    @property
+    def range(self) -> tuple[float, float]:
+        lowest, highest = self.schedule.range
+        return self._between(lowest, of_a_float), self._between(highest, of_a_float)
+
+
+@dataclass(frozen=True)
+class Repeated(Schedule):
+    r"""A schedule that begins anew every so many steps: :meth:`Schedule.repeat`.
+
+    .. math:: \eta(t) = s(t \bmod P)
+
+    Parameters
+    ----------
+    schedule : Schedule
+        The schedule :math:`s`.
+    period : float
+        The steps :math:`P` after which it begins anew, positive and finite.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not what it must be.
+    """
+
+    schedule: Schedule
+    period: float
+
+    def __post_init__(self):
+        check_schedules(schedule=self.schedule)
+        settle(self, period=_checks.positive("period", self.period))
+
+    def formula(self, step, xp=np):
+        return self.schedule.formula(step % self.period, xp)
+
+    @property
+    def range(self) -> tuple[float, float]:
+        return self.schedule.range

@@ -1,0 +1,355 @@
+"""Shapes: how a rate goes from one value to another, apart from when; and the decays that come to an end.
+
+A shape is a function of where one stands between start and end, a position from 0 to 1. A schedule places it in time.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from numbers import Real
+
+import numpy as np
+
+from lrlib import _checks
+from lrlib.schedules.base import Schedule, of_a_float, settle, stairs
+
+SHARES: dict[str, Callable] = {
+    "linear": lambda position, xp: 1.0 - position,
+    "cosine": lambda position, xp: xp.sin(0.5 * math.pi * (1.0 - position)) ** 2,
+    "1-sqrt": lambda position, xp: 1.0 - xp.sqrt(position),
+}
+
+
+def checked_shape(shape: object, start: float, end: float) -> str | float:
+    """Return a shape as it is stored, or say why there is none from ``start`` to ``end``."""
+    if isinstance(shape, Real) and not isinstance(shape, bool):
+        return _checks.positive("shape", shape)
+    if shape == "exponential":
+        if not (start > 0 and end > 0):
+            raise ValueError(
+                f"shape must not be 'exponential' from {start!r} to {end!r}: no factor leads to or from a rate of 0"
+            )
+    elif shape not in SHARES:
+        known = ", ".join(map(repr, (*SHARES, "exponential")))
+        raise ValueError(f"shape must be one of {known} or a positive power, got {shape!r}")
+    return shape
+
+
+def anneal(start, end, position, shape: str | float = "linear", xp=np):
+    r"""Return the rate at a position between ``start`` and ``end``, on a shape.
+
+    .. math::
+
+        \eta(x) = s(x) \, \eta_a + (1 - s(x)) \, \eta_b, \qquad
+        s(x) = 1 - x, \quad (1 - x)^p, \quad \tfrac{1}{2}(1 + \cos \pi x), \quad 1 - \sqrt{x}
+
+    and :math:`\eta(x) = \eta_a^{1 - x} \eta_b^x` for the exponential shape.
+
+    Parameters
+    ----------
+    start, end : float
+        The rates :math:`\eta_a` at 0 and :math:`\eta_b` at 1.
+    position : float or array or tensor
+        The position :math:`x`, from 0 to 1.
+    shape : str or float
+        ``"linear"``, ``"cosine"``, ``"1-sqrt"``, ``"exponential"``, or a positive number, the power :math:`p`.
+    xp : module
+        As in :meth:`Schedule.formula`.
+
+    Returns
+    -------
+    float or array or tensor
+        Never outside of what lies between ``start`` and ``end``, and these themselves at 0 and 1.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the shape is none of these.
+
+    References
+    ----------
+    Hägele et al. (2024), https://arxiv.org/abs/2405.18392, have found ``"1-sqrt"`` to be a good end of a training.
+
+    Examples
+    --------
+    >>> anneal(1.0, 0.0, np.array([0.0, 0.25, 1.0]), "1-sqrt")
+    array([1. , 0.5, 0. ])
+    >>> anneal(1.0, 0.0, np.array([0.0, 0.5, 1.0]), 2)
+    array([1.  , 0.25, 0.  ])
+    """
+    if shape == "exponential":
+        rate = start ** (1.0 - position) * end**position
+    else:
+        if isinstance(shape, str):
+            if shape not in SHARES:
+                checked_shape(shape, start, end)
+            share = SHARES[shape](position, xp)
+        else:
+            share = (1.0 - position) ** shape
+        rate = start * share + end * (1.0 - share)
+    if isinstance(start, float) and isinstance(end, float):  # they stay float64, also where tensors are float32
+        lowest, highest = (start, end) if start < end else (end, start)
+    else:
+        lowest, highest = xp.minimum(start, end), xp.maximum(start, end)
+    if xp is of_a_float:
+        return lowest if rate < lowest else highest if rate > highest else rate
+    return xp.minimum(xp.maximum(rate, lowest), highest)
+
+
+@dataclass(frozen=True)
+class Ramp(Schedule):
+    r"""Go from one rate to another, up or down, and stay there.
+
+    .. math:: \eta(t) = \text{anneal}(\eta_a, \eta_b, \min(t / T, 1))
+
+    Parameters
+    ----------
+    start, end : float
+        The rates at step 0 and from step :math:`T` on, finite and not negative.
+    steps : float
+        The length :math:`T` in steps, positive and finite. A run of :math:`T` steps applies the rates of steps 0 to
+        :math:`T - 1`, and so never ``end`` itself.
+    shape : str or float
+        As in :func:`anneal`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a number is not what it must be, or the shape is none.
+
+    Examples
+    --------
+    >>> Ramp(0.0, 0.1, steps=4).planned(6)
+    array([0.   , 0.025, 0.05 , 0.075, 0.1  , 0.1  ])
+    """
+
+    start: float
+    end: float
+    steps: float
+    shape: str | float = "linear"
+
+    def __post_init__(self):
+        start, end = _checks.non_negative("start", self.start), _checks.non_negative("end", self.end)
+        shape = checked_shape(self.shape, start, end)
+        settle(self, start=start, end=end, steps=_checks.positive("steps", self.steps), shape=shape)
+
+    def formula(self, step, xp=np):
+        return anneal(self.start, self.end, xp.minimum(step / self.steps, 1.0), self.shape, xp)
+
+    @property
+    def range(self) -> tuple[float, float]:
+        return min(self.start, self.end), max(self.start, self.end)
+
+
+@dataclass(frozen=True)
+class _ToAnEnd(Schedule):
+    """A decay that has come to its end after ``decay_steps`` steps, and stays there."""
+
+    initial_learning_rate: float
+    decay_steps: float
+    end_learning_rate: float = 0.0
+
+    def __post_init__(self):
+        initial = _checks.positive("initial_learning_rate", self.initial_learning_rate)
+        end = _checks.non_negative("end_learning_rate", self.end_learning_rate)
+        if end > initial:
+            raise ValueError(f"end_learning_rate must not be above initial_learning_rate, {initial!r}, got {end!r}")
+        settle(
+            self,
+            initial_learning_rate=initial,
+            decay_steps=_checks.positive("decay_steps", self.decay_steps),
+            end_learning_rate=end,
+        )
+
+    def _annealed(self, position, shape, xp):
+        return anneal(self.initial_learning_rate, self.end_learning_rate, position, shape, xp)
+
+    @property
+    def range(self) -> tuple[float, float]:
+        return self.end_learning_rate, self.initial_learning_rate
+
+
+@dataclass(frozen=True)
+class LinearDecay(_ToAnEnd):
+    r"""A straight line to an end.
+
+    .. math:: \eta(t) = \eta_0 + (\eta_1 - \eta_0) \min(t / T, 1)
+
+    Parameters
+    ----------
+    initial_learning_rate : float
+        The rate :math:`\eta_0` at step 0, positive and finite.
+    decay_steps : float
+        The step :math:`T` at which the end is reached, positive and finite. A run of :math:`T` steps does not apply it.
+    end_learning_rate : float
+        The rate :math:`\eta_1` from then on, at least 0 and at most the initial one.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a number is not what it must be, or the end lies above the start.
+
+    References
+    ----------
+    Defazio et al. (2023). Optimal linear decay learning rate schedules. https://arxiv.org/abs/2310.07831
+
+    Examples
+    --------
+    >>> LinearDecay(0.1, decay_steps=4).planned(6)
+    array([0.1  , 0.075, 0.05 , 0.025, 0.   , 0.   ])
+    """
+
+    def formula(self, step, xp=np):
+        return self._annealed(xp.minimum(step / self.decay_steps, 1.0), "linear", xp)
+
+
+@dataclass(frozen=True)
+class CosineDecay(_ToAnEnd):
+    r"""Half a wave of a cosine to an end: slow, fast, and slow again.
+
+    .. math:: \eta(t) = \eta_1 + (\eta_0 - \eta_1) \, \tfrac{1}{2} \left(1 + \cos(\pi \min(t / T, 1))\right)
+
+    The end is a rate, and not a share of the initial one as Keras's ``alpha`` is. It stays there, where PyTorch's
+    ``CosineAnnealingLR`` rises again.
+
+    Parameters
+    ----------
+    initial_learning_rate : float
+        The rate :math:`\eta_0` at step 0, positive and finite.
+    decay_steps : float
+        The step :math:`T` at which the end is reached, positive and finite. A run of :math:`T` steps does not apply it.
+    end_learning_rate : float
+        The rate :math:`\eta_1` from then on, at least 0 and at most the initial one.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a number is not what it must be, or the end lies above the start.
+
+    References
+    ----------
+    Loshchilov and Hutter (2017). SGDR: Stochastic gradient descent with warm restarts.
+    https://arxiv.org/abs/1608.03983
+
+    Examples
+    --------
+    >>> CosineDecay(0.1, decay_steps=4).planned(6).round(4)
+    array([0.1   , 0.0854, 0.05  , 0.0146, 0.    , 0.    ])
+    """
+
+    def formula(self, step, xp=np):
+        return self._annealed(xp.minimum(step / self.decay_steps, 1.0), "cosine", xp)
+
+
+@dataclass(frozen=True)
+class PolynomialDecay(_ToAnEnd):
+    r"""A power of the way that is left, to an end.
+
+    .. math:: \eta(t) = \eta_1 + (\eta_0 - \eta_1) \left(1 - \min(t / T, 1)\right)^p
+
+    Parameters
+    ----------
+    initial_learning_rate : float
+        The rate :math:`\eta_0` at step 0, positive and finite.
+    decay_steps : float
+        The step :math:`T` at which the end is reached, positive and finite. A run of :math:`T` steps does not apply it.
+    end_learning_rate : float
+        The rate :math:`\eta_1` from then on, at least 0 and at most the initial one. Keras's own default, 0.0001.
+    power : float
+        The power :math:`p`, positive and finite; 1 is a straight line.
+    cycle : bool
+        Whether the end moves on to the next multiple of :math:`T` whenever it is reached, with a jump up each time.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a number is not what it must be, the end lies above the start, or ``cycle`` is not a bool.
+
+    References
+    ----------
+    Keras: https://keras.io/api/optimizers/learning_rate_schedules/polynomial_decay/
+
+    Examples
+    --------
+    >>> PolynomialDecay(0.1, decay_steps=4, end_learning_rate=0.0, power=2).planned(6)
+    array([0.1    , 0.05625, 0.025  , 0.00625, 0.     , 0.     ])
+    """
+
+    end_learning_rate: float = 0.0001
+    power: float = 1.0
+    cycle: bool = False
+
+    def __post_init__(self):
+        super().__post_init__()
+        settle(self, power=_checks.positive("power", self.power), cycle=_checks.flag("cycle", self.cycle))
+
+    def formula(self, step, xp=np):
+        if self.cycle:
+            ended = stairs(step, self.decay_steps, xp)
+            begun = xp.where(step % self.decay_steps > 0, ended + 1.0, xp.maximum(ended, 1.0))
+            position = step / self.decay_steps / begun
+        else:
+            position = step / self.decay_steps
+        return self._annealed(xp.minimum(position, 1.0), self.power, xp)
+
+
+@dataclass(frozen=True)
+class LinearCosineDecay(Schedule):
+    r"""A cosine's waves on a straight line, as TensorFlow 1 had it.
+
+    .. math::
+
+        \eta(t) = \eta_0 \left( (\alpha + 1 - x) \, \tfrac{1}{2} \left(1 + \cos(2 \pi n x)\right) + \beta \right),
+        \qquad x = \min(t / T, 1)
+
+    Parameters
+    ----------
+    initial_learning_rate : float
+        The rate :math:`\eta_0`, positive and finite. The rate at step 0 is :math:`(1 + \alpha + \beta)` times it.
+    decay_steps : float
+        The step :math:`T` at which the end is reached, positive and finite.
+    num_periods : float
+        The number :math:`n` of waves, positive and finite.
+    alpha, beta : float
+        The two shares of the initial rate, not negative and finite; TensorFlow's names and defaults.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a number is not what it must be.
+
+    References
+    ----------
+    TensorFlow 1: https://www.tensorflow.org/api_docs/python/tf/compat/v1/train/linear_cosine_decay
+
+    Examples
+    --------
+    >>> LinearCosineDecay(0.1, decay_steps=4, beta=0.0).planned(6).round(4)
+    array([0.1   , 0.064 , 0.025 , 0.0037, 0.    , 0.    ])
+    """
+
+    initial_learning_rate: float
+    decay_steps: float
+    num_periods: float = 0.5
+    alpha: float = 0.0
+    beta: float = 0.001
+
+    def __post_init__(self):
+        settle(
+            self,
+            initial_learning_rate=_checks.positive("initial_learning_rate", self.initial_learning_rate),
+            decay_steps=_checks.positive("decay_steps", self.decay_steps),
+            num_periods=_checks.positive("num_periods", self.num_periods),
+            alpha=_checks.non_negative("alpha", self.alpha),
+            beta=_checks.non_negative("beta", self.beta),
+        )
+
+    def formula(self, step, xp=np):
+        position = xp.minimum(step / self.decay_steps, 1.0)
+        wave = xp.cos(math.pi * self.num_periods * position) ** 2
+        return self.initial_learning_rate * ((self.alpha + (1.0 - position)) * wave + self.beta)
+
+    @property
+    def range(self) -> tuple[float, float]:
+        lowest, highest = self.beta, self.alpha + 1.0 + self.beta
+        return self.initial_learning_rate * lowest, self.initial_learning_rate * highest
