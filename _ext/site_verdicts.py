@@ -1,9 +1,10 @@
 """The directives ``{verdicts}`` and ``{trials}``: the statements on trial and what became of them.
 
-Three sources meet on the page of verdicts. The statements are data (`folklore-on-trial.yml`). The verdicts and the
-number of claims are what `lrlib.book` left in the outputs of the notebooks that this very build has executed or taken
-from its cache. In how many variations a verdict held is in the file that `make trials` writes (`trials/outcomes.json`).
-What is missing among them, or disagrees, is a warning, and so fails the build.
+Three sources meet on the page of verdicts. The statements are data: the article's, S1 to S25, in
+`folklore-on-trial.yml`, the field's, F1 and on, in `beyond-the-article.yml`. The verdicts and the number of claims are
+what `lrlib.book` left in the outputs of the notebooks that this very build has executed or taken from its cache. In
+how many variations a verdict held is in the file that `make trials` writes (`trials/outcomes.json`). What is missing
+among them, or disagrees, is a warning, and so fails the build.
 """
 
 import json
@@ -89,7 +90,7 @@ def tried(verdicts, outcomes):
     wrong = []
     for name, record in verdicts.items():
         if name not in outcomes:
-            if name in ABOUT_TRAINING:
+            if name in ABOUT_TRAINING or (name[0] == "F" and record["kind"] not in ("definition", "fact")):
                 wrong.append(f"{name} is a verdict about training and has no trial")
             continue
         times, variations, _ = held(outcomes[name])
@@ -136,16 +137,22 @@ class Page(SphinxDirective):
 
 class Verdicts(Page):
     required_arguments = 2  # the file of statements and that of the trials' outcomes, relative to the page
-    option_spec = {"tally": directives.flag}  # the tally alone
+    option_spec = {"tally": directives.flag, "cards": directives.flag}  # the tally alone; the cards in one order
 
     def run(self):
         statements, outcomes = self.read(self.arguments[0], yaml.safe_load), self.outcomes(self.arguments[1])
-        verdicts, wrong = judge(statements, list(records(self.env, "lrlib_verdict")))
+        if not statements:
+            return []
+        kind = statements[0]["id"][0]  # S or F
+        outcomes = {name: outcome for name, outcome in outcomes.items() if name[0] == kind}
+        found = [each for each in records(self.env, "lrlib_verdict") if each[1]["statement"][0] == kind]
+        verdicts, wrong = judge(statements, found)
         if "tally" in self.options:
             return [self.tally(statements, verdicts), self.ledger()]
         for message in wrong + tried(verdicts, outcomes):
             self.warn(message)
-        return [*self.orders(), self.cards(statements, verdicts, outcomes)]
+        orders = [] if "cards" in self.options else self.orders()
+        return [*orders, self.cards(statements, verdicts, outcomes)]
 
     def tally(self, statements, verdicts):
         tally = nodes.paragraph(classes=["tally"])
@@ -186,7 +193,8 @@ class Verdicts(Page):
         head = nodes.paragraph(classes=["head"])
         head += [nodes.strong("", name), nodes.Text(" "), nodes.inline("", kind, classes=["kind", slug(kind)])]
         chinese = f" ({statement['chinese']})" if "chinese" in statement else ""
-        card += [head, nodes.block_quote("", self.words(statement["says"] + chinese))]
+        source = f" ({statement['source']})" if "source" in statement else ""
+        card += [head, nodes.block_quote("", self.words(statement["says"] + chinese + source))]
         if verdict:
             figure = f" **{verdict['figure']}**" if verdict.get("figure") else ""
             card += self.words(verdict["sentence"] + figure)
@@ -213,7 +221,7 @@ class Trials(Page):
         if data is None:
             self.warn(f"there is no {self.arguments[0]}: run `make trials`")
             return []
-        numbers = sorted(data["outcomes"], key=lambda name: int(name[1:]))
+        numbers = sorted(data["outcomes"], key=lambda name: (name[0] == "F", int(name[1:])))
         versions = ", ".join(f"{name} {version}" for name, version in data["versions"].items())
         return [self.words(f"Measured with {versions}."), *(self.section(n, data["outcomes"][n]) for n in numbers)]
 

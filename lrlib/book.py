@@ -1,4 +1,4 @@
-"""What only this book needs: verdicts on its 25 statements, outcomes of predictions, the count of claims."""
+"""What only this book needs: verdicts on its statements, outcomes of predictions, the count of claims."""
 
 import json
 
@@ -18,7 +18,7 @@ def verdict(statement: str, kind: str, sentence: str, figure: str = "") -> None:
     Parameters
     ----------
     statement : str
-        Which of the statements: ``"S1"`` to ``"S25"``.
+        Which of the statements: ``"S1"`` to ``"S25"`` of the article, or ``"F1"`` and on, of the field.
     kind : str
         One of ``KINDS``.
     sentence : str
@@ -38,8 +38,8 @@ def verdict(statement: str, kind: str, sentence: str, figure: str = "") -> None:
         ...
     ValueError: kind must be one of definition, fact, holds, holds if, does not hold, got 'true'
     """
-    if statement not in [f"S{number}" for number in range(1, 26)]:
-        raise ValueError(f"statement must be one of S1 to S25, got {statement!r}")
+    if statement not in [f"{of}{number}" for of, last in (("S", 25), ("F", 99)) for number in range(1, last + 1)]:
+        raise ValueError(f"statement must be one of S1 to S25, or F1 and on, got {statement!r}")
     if kind not in KINDS:
         raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}")
     if not sentence.strip():

@@ -32,12 +32,12 @@ def test_a_verdict_shows_a_line_and_leaves_a_record(shell, kind):
     assert captured.stdout == captured.stderr == ""
 
 
-@pytest.mark.parametrize("statement", ["S0", "S26", "S03", "s3", "3", 3, "", None])
+@pytest.mark.parametrize("statement", ["S0", "S26", "S03", "F0", "F01", "s3", "3", 3, "", None])
 def test_there_are_25_statements(statement):
     refused(
         lambda: verdict(statement, "fact", "So."),
         ValueError,
-        "statement must be one of S1 to S25",
+        "statement must be one of S1 to S25, or F1 and on",
         f"got {statement!r}",
     )
 

@@ -18,7 +18,11 @@ from lrlib import plot
 
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTERS = sorted((ROOT / "chapters").glob("[0-9]*.ipynb"))
-STATEMENTS = yaml.safe_load((ROOT / "folklore-on-trial.yml").read_text(encoding="utf8"))
+STATEMENTS = [
+    statement
+    for name in ("folklore-on-trial.yml", "beyond-the-article.yml")
+    for statement in yaml.safe_load((ROOT / name).read_text(encoding="utf8"))
+]
 LABELS = {
     "How this is drawn",
     "What is asserted here",
@@ -416,7 +420,7 @@ def test_the_last_cell_counts_the_claims(cells):
 
 def judged(heading):
     """The statements that a heading names: "S5 on trial", "S18 to S21 on trial"."""
-    named = set(re.findall(r"\bS\d+\b", heading))
+    named = set(re.findall(r"\b[SF]\d+\b", heading))
     for first, end in re.findall(r"\bS(\d+) to S(\d+)\b", heading):
         named |= {f"S{n}" for n in range(int(first), int(end) + 1)}
     return named
@@ -440,7 +444,7 @@ def test_every_trial_has_its_heading_its_label_and_the_quotation(statement):
 def parts(quotation):
     """A quotation as a whole and its paragraphs, without a number or a Chinese term."""
     text = re.sub(r"^ {0,3}> ?", "", quotation, flags=re.MULTILINE)
-    text = re.sub(r"\*\*S\d+\.?\*\*|^S\d+[.:]", "", text, flags=re.MULTILINE)
+    text = re.sub(r"\*\*[SF]\d+\.?\*\*|^[SF]\d+[.:]", "", text, flags=re.MULTILINE)
     return [plain(part) for part in [text, *re.split(r"\n\s*\n|\n(?=[-*] )", text)]]
 
 

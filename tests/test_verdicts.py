@@ -85,6 +85,11 @@ def test_other_verdicts_need_none_and_no_trial_is_left_over():
     assert tried({}, {"S6": outcome(9, 9)}) == ["S6 has a trial and no verdict"]
 
 
+def test_of_what_the_field_says_all_but_facts_need_a_trial():
+    assert tried({"F1": record("F1", "fact")[1], "F2": record("F2", "definition")[1]}, {}) == []
+    assert tried({"F1": record("F1", "holds if")[1]}, {}) == ["F1 is a verdict about training and has no trial"]
+
+
 def test_the_tally_in_words():
     verdicts = {"S1": {"kind": "holds"}, "S2": {"kind": "fact"}, "S4": {"kind": "fact"}}
     words = in_words([*TRIAL, {"id": "S4"}], verdicts)

@@ -1,5 +1,5 @@
 """The trials: every verdict about training, tried where its sentence does not look.
 
 ``python -m trials`` runs them all and writes ``trials/outcomes.json``; ``--check`` runs them and fails where an outcome
-is no longer the stored one. Each module ``trials/sNN_….py`` holds the trials of the statements in its name.
+is no longer the stored one. A module ``trials/sNN_….py`` or ``fNN_….py`` has the trials of the statements in its name.
 """

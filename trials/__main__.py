@@ -16,9 +16,9 @@ PACKAGES = ("numpy", "keras", "tensorflow", "scikit-learn")
 
 def trials(only):
     """Every trial of the modules beside this one, in the order of the statements."""
-    modules = [importlib.import_module(f"trials.{path.stem}") for path in sorted(HERE.glob("s[0-9]*.py"))]
+    modules = [importlib.import_module(f"trials.{path.stem}") for path in sorted(HERE.glob("[sf][0-9]*.py"))]
     found = [trial for module in modules for trial in module.TRIALS if not only or trial.statement in only]
-    return sorted(found, key=lambda trial: int(trial.statement[1:]))
+    return sorted(found, key=lambda trial: (trial.statement[0] == "F", int(trial.statement[1:])))
 
 
 def tried(trial):

@@ -16,6 +16,7 @@ OTHERS = ["genindex", "py-modindex", "search", "404"]  # pages that no notebook 
 ALL = [*PAGES, *OTHERS]
 REDIRECTS = CONFIG["sphinx"]["config"]["redirects"]
 STATEMENTS = yaml.safe_load((ROOT / "folklore-on-trial.yml").read_text(encoding="utf8"))
+BEYOND = yaml.safe_load((ROOT / "beyond-the-article.yml").read_text(encoding="utf8"))
 ANOTHER_ARITHMETIC = [4, 7, 14, 15]  # as in tests/test_article.py
 ARTICLE = (ROOT / "tests" / "data" / "article-printout.txt").read_text(encoding="utf8").splitlines()
 EVERY_PAGE = pytest.mark.parametrize("name", ALL)
@@ -150,13 +151,13 @@ def test_the_40_lines_are_in_chapter_6(seen):
 
 def test_all_25_verdicts_are_on_their_page(seen):
     text = words(seen("folklore-on-trial").text)
-    for statement in STATEMENTS:
+    for statement in [*STATEMENTS, *BEYOND]:
         parts = [part for part in re.split(r"\$.*?\$", statement["says"]) if words(part)]
         assert all(words(part) in text for part in [*parts, statement.get("chinese", "")]), statement["id"]
     assert len(STATEMENTS) == 25
 
 
-@pytest.mark.parametrize("statement", STATEMENTS, ids=lambda statement: statement["id"])
+@pytest.mark.parametrize("statement", [*STATEMENTS, *BEYOND], ids=lambda statement: statement["id"])
 def test_a_statement_is_quoted_where_its_verdict_leads(seen, statement):
     (chapter,) = (name for name in CHAPTERS if f"/{statement['chapter']:02d}-" in name)
     page = seen(chapter)
