@@ -156,9 +156,7 @@ def cards(app, page):
 
 def verdicts(app, page):
     statements = yaml.safe_load((Path(app.srcdir) / "folklore-on-trial.yml").read_text(encoding="utf8"))
-    found, _ = judge(
-        statements, list(records(app.env, "lrlib_verdict"))
-    )  # the page of verdicts warns
+    found, _ = judge(statements, list(records(app.env, "lrlib_verdict")))  # the page of verdicts warns
     target = app.builder.get_relative_uri(page, "folklore-on-trial")
     kinds = {s["id"]: found[s["id"]]["kind"] if s["id"] in found else "not yet tried" for s in statements}
     rows = []

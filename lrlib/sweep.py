@@ -214,6 +214,8 @@ def _second_axis(also) -> tuple[str, list] | None:
 def _a_program_each(model, data, learning_rates, seeds, batch_size, axis, same, weights, resume) -> Runs:
     """Sweep with each value of what changes shapes, one after the other."""
     name, values = axis
+    if name == "batch_size" and batch_size is not None:
+        raise ValueError(f"batch_size must not be given beside also={{'batch_size': …}}, got {batch_size!r}")
     if weights or resume is not None:
         raise ValueError(f"weights and resume must not be given where each {name} is a sweep of its own")
     if name == "batch_size":

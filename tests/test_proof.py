@@ -10,7 +10,7 @@ import sys
 import numpy as np
 import pytest
 
-from lrlib import datasets, sweep
+from lrlib import datasets, keras_hooks, sweep
 from refusal import refused
 
 CANCER = datasets.breast_cancer()
@@ -79,6 +79,33 @@ def test_layers_and_losses_of_one_s_own_are_proven():
     assert np.isfinite(run(compiled(model, loss=loss)).loss).all()
 
 
+def half(x):
+    return 0.5 * x
+
+
+@pytest.mark.parametrize(
+    ("known", "how"),
+    [
+        (True, {"activation": "tanh", "kernel_regularizer": "l2"}),
+        (False, {"activation": half}),
+        (False, {"kernel_regularizer": lambda kernel: 0.01 * keras.ops.sum(kernel**2)}),
+        (False, {"kernel_constraint": half}),
+    ],
+)
+def test_a_function_of_one_s_own_inside_a_known_layer_is_proven(known, how, monkeypatch):
+    steps, trained_on = [], keras_hooks.trained_on
+    monkeypatch.setattr(keras_hooks, "trained_on", lambda *given: steps.append(1) or trained_on(*given))
+    run(compiled(small(keras.layers.Dense(3, **how))))
+    assert len(steps) == (0 if known else 2)
+
+
+def test_a_loss_of_one_s_own_is_proven(monkeypatch):
+    steps, trained_on = [], keras_hooks.trained_on
+    monkeypatch.setattr(keras_hooks, "trained_on", lambda *given: steps.append(1) or trained_on(*given))
+    run(compiled(small(), loss=lambda y, outputs: CROSS_ENTROPY(y, outputs)))
+    assert len(steps) == 2
+
+
 def small(*layers, **how):
     return keras.Sequential([keras.Input((30,)), *layers, keras.layers.Dense(2, **how)])
 
@@ -118,7 +145,7 @@ def test_another_float_type_in_keras_json_is_refused(tmp_path):
     (tmp_path / "keras.json").write_text('{"floatx": "float64", "backend": "tensorflow"}')
     program = """
 from lrlib.quiet import keras
-from lrlib import datasets, sweep
+from lrlib import datasets, keras_hooks, sweep
 model = keras.Sequential([keras.Input((10,)), keras.layers.Dense(1)])
 model.compile("sgd", "mse")
 sweep(model, datasets.diabetes(), [0.1], [0], steps=1, batch_size=8)
