@@ -88,6 +88,12 @@ def test_a_warmup_is_made_of_primitives():
     assert warmup(4) >> LINE == Join((Ramp(0, 1, 4), LINE), (4,))
 
 
+def test_what_counts_as_a_schedule_counts_inside_others():
+    assert warmup(2) >> 0.1 == warmup(2) >> Constant(0.1)
+    assert join([0.3, LINE], [2]) == join([Constant(0.3), LINE], [2])
+    assert join([LINE, lambda step: 0.5], [2])([1, 2]).tolist() == [0.75, 0.5]
+
+
 def test_products_and_multiples():
     both = StepDecay(2, 2, 0.5) * LINE
     assert both == Product(StepDecay(2, 2, 0.5), LINE)
@@ -119,11 +125,7 @@ def test_no_stretch_and_no_shift_are_the_schedule_itself():
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
-        (
-            lambda: join([LINE, 0.1], [3]),
-            TypeError,
-            "schedules[1] must be a schedule, such as as_schedule(…) makes, got 0.1",
-        ),
+        (lambda: join([LINE, "0.1"], [3]), TypeError, "schedules[1] must be a schedule, a number or a function"),
         (lambda: join(LINE, [3]), TypeError, "schedules must be a sequence"),
         (lambda: join([LINE, LINE], 3), TypeError, "boundaries must be a sequence of numbers, got 3"),
         (lambda: join([LINE, LINE], []), ValueError, "0 boundaries need 1 schedules, got 2"),
@@ -147,7 +149,11 @@ def test_no_stretch_and_no_shift_are_the_schedule_itself():
             ValueError,
             "start must not be above the schedule's first rate, 1.0, got 2.0",
         ),
-        (lambda: warmup(5) >> 0.1, TypeError, "schedule must be a schedule, such as as_schedule(…) makes, got 0.1"),
+        (
+            lambda: warmup(5) >> "0.1",
+            TypeError,
+            "schedule must be a schedule, a number or a function of the step, got '0.1'",
+        ),
         (lambda: -1 * LINE, ValueError, "factor must not be negative, got -1"),
         (lambda: NAN * LINE, ValueError, "factor must be finite, got nan"),
         (lambda: LINE * "2", TypeError, "LinearDecay"),
@@ -161,7 +167,8 @@ def test_no_stretch_and_no_shift_are_the_schedule_itself():
         (lambda: LINE.in_epochs(10, 1), TypeError, "staircase must be True or False, got 1"),
         (lambda: InverseSqrtDecay(0.1, 0), ValueError, "decay_steps must be positive, got 0"),
         (lambda: NaturalExponentialDecay(0.1, 1, NAN), ValueError, "decay_rate must be finite, got nan"),
-        (lambda: Product(LINE, 0.5), TypeError, "second must be a schedule"),
+        (lambda: Product(LINE, "0.5"), TypeError, "second must be a schedule, a number or a function"),
+        (lambda: join([LINE, -1], [3]), ValueError, "schedules[1] must not be negative, got -1"),
     ],
 )
 def test_bad_arguments_are_refused_by_name(make, error, message):

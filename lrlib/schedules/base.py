@@ -384,13 +384,15 @@ class FunctionOfStep(Schedule):
         return self.function(step)
 
 
-def as_schedule(schedule) -> Schedule:
+def as_schedule(schedule, name: str = "schedule") -> Schedule:
     """Return what was given as a schedule: one idea of what counts as one, wherever lrlib asks for it.
 
     Parameters
     ----------
     schedule : Schedule, float or callable
         A schedule, which is returned as it is; a number, the same rate at every step; or a function of the step.
+    name : str
+        What an error calls the argument.
 
     Returns
     -------
@@ -413,13 +415,13 @@ def as_schedule(schedule) -> Schedule:
     if isinstance(schedule, Schedule):
         return schedule
     if isinstance(schedule, Real):
-        return Constant(_checks.non_negative("schedule", schedule))
+        return Constant(_checks.non_negative(name, schedule))
     if callable(schedule) and not isinstance(schedule, type):
         return FunctionOfStep(schedule)
-    raise TypeError(f"schedule must be a schedule, a number or a function of the step, got {schedule!r}")
+    raise TypeError(f"{name} must be a schedule, a number or a function of the step, got {schedule!r}")
 
 
-def settle(schedule: Schedule, **fields) -> None:
+def settle(schedule: Schedule, /, **fields) -> None:
     """Store checked values in a frozen dataclass that is being made."""
     for name, value in fields.items():
         object.__setattr__(schedule, name, value)
@@ -458,11 +460,18 @@ def stairs(step, length: float, xp=np):
     return xp.floor((step - step % length) / length + 0.5)
 
 
-def check_schedules(**named) -> None:
-    """Say which of the named arguments is no schedule."""
-    for name, value in named.items():
-        if not isinstance(value, Schedule):
-            raise TypeError(f"{name} must be a schedule, such as as_schedule(…) makes, got {value!r}")
+@dataclass(frozen=True)
+class _Changed(Schedule):
+    """A schedule with something done to it."""
+
+    schedule: Schedule
+
+    def __post_init__(self):
+        settle(self, schedule=as_schedule(self.schedule))
+
+    @property
+    def range(self) -> tuple[float, float]:
+        return self.schedule.range
 
 
 @dataclass(frozen=True)
@@ -471,12 +480,12 @@ class Product(Schedule):
 
     Parameters
     ----------
-    first, second : Schedule
-        What to multiply.
+    first, second : Schedule, float or callable
+        What to multiply; each is taken by :func:`as_schedule`.
 
     Raises
     ------
-    TypeError
+    TypeError, ValueError
         If one is no schedule.
 
     Examples
@@ -490,7 +499,7 @@ class Product(Schedule):
     second: Schedule
 
     def __post_init__(self):
-        check_schedules(first=self.first, second=self.second)
+        settle(self, first=as_schedule(self.first, "first"), second=as_schedule(self.second, "second"))
 
     def formula(self, step, xp=np):
         return self.first.formula(step, xp) * self.second.formula(step, xp)
@@ -502,12 +511,12 @@ class Product(Schedule):
 
 
 @dataclass(frozen=True)
-class Scaled(Schedule):
+class Scaled(_Changed):
     """All rates of a schedule times one number: ``0.5 * schedule``.
 
     Parameters
     ----------
-    schedule : Schedule
+    schedule : Schedule, float or callable
         What to scale.
     factor : float
         The number, finite and not negative.
@@ -524,11 +533,10 @@ class Scaled(Schedule):
     Scaled(schedule=LinearDecay(initial_learning_rate=1.0, decay_steps=4.0, end_learning_rate=0.0), factor=0.5)
     """
 
-    schedule: Schedule
     factor: float
 
     def __post_init__(self):
-        check_schedules(schedule=self.schedule)
+        super().__post_init__()
         settle(self, factor=_checks.non_negative("factor", self.factor))
 
     def formula(self, step, xp=np):
@@ -541,14 +549,14 @@ class Scaled(Schedule):
 
 
 @dataclass(frozen=True)
-class Stretched(Schedule):
+class Stretched(_Changed):
     r"""A schedule on a slower or faster clock: :meth:`Schedule.stretch` and :meth:`Schedule.in_epochs`.
 
     .. math:: \eta(t) = s(t / k), \qquad \text{staircase: } \eta(t) = s(\lfloor t / k \rfloor)
 
     Parameters
     ----------
-    schedule : Schedule
+    schedule : Schedule, float or callable
         The schedule :math:`s`.
     factor : float
         How many steps :math:`k` one of its steps takes, positive and finite.
@@ -561,12 +569,11 @@ class Stretched(Schedule):
         If an argument is not what it must be.
     """
 
-    schedule: Schedule
     factor: float
     staircase: bool = False
 
     def __post_init__(self):
-        check_schedules(schedule=self.schedule)
+        super().__post_init__()
         factor, staircase = _checks.positive("factor", self.factor), _checks.flag("staircase", self.staircase)
         settle(self, factor=factor, staircase=staircase)
 
@@ -574,20 +581,16 @@ class Stretched(Schedule):
         clock = stairs(step, self.factor, xp) if self.staircase else step / self.factor
         return self.schedule.formula(clock, xp)
 
-    @property
-    def range(self) -> tuple[float, float]:
-        return self.schedule.range
-
 
 @dataclass(frozen=True)
-class Shifted(Schedule):
+class Shifted(_Changed):
     r"""A schedule that begins later, or ahead: :meth:`Schedule.shift`.
 
     .. math:: \eta(t) = s(\max(t - n, 0))
 
     Parameters
     ----------
-    schedule : Schedule
+    schedule : Schedule, float or callable
         The schedule :math:`s`.
     steps : float
         By how many steps :math:`n` later, finite; negative for ahead.
@@ -598,28 +601,23 @@ class Shifted(Schedule):
         If an argument is not what it must be.
     """
 
-    schedule: Schedule
     steps: float
 
     def __post_init__(self):
-        check_schedules(schedule=self.schedule)
+        super().__post_init__()
         settle(self, steps=_checks.finite("steps", self.steps))
 
     def formula(self, step, xp=np):
         return self.schedule.formula(xp.maximum(step - self.steps, 0.0), xp)
 
-    @property
-    def range(self) -> tuple[float, float]:
-        return self.schedule.range
-
 
 @dataclass(frozen=True)
-class Clipped(Schedule):
+class Clipped(_Changed):
     """A schedule between two bounds: :meth:`Schedule.clip`.
 
     Parameters
     ----------
-    schedule : Schedule
+    schedule : Schedule, float or callable
         What to clip.
     lowest : float
         No rate is below it; finite and not negative.
@@ -632,12 +630,11 @@ class Clipped(Schedule):
         If an argument is not what it must be.
     """
 
-    schedule: Schedule
     lowest: float = 0.0
     highest: float | None = None
 
     def __post_init__(self):
-        check_schedules(schedule=self.schedule)
+        super().__post_init__()
         settle(self, lowest=_checks.non_negative("lowest", self.lowest))
         if self.highest is not None:
             settle(self, highest=_checks.non_negative("highest", self.highest))
@@ -658,14 +655,14 @@ class Clipped(Schedule):
 
 
 @dataclass(frozen=True)
-class Repeated(Schedule):
+class Repeated(_Changed):
     r"""A schedule that begins anew every so many steps: :meth:`Schedule.repeat`.
 
     .. math:: \eta(t) = s(t \bmod P)
 
     Parameters
     ----------
-    schedule : Schedule
+    schedule : Schedule, float or callable
         The schedule :math:`s`.
     period : float
         The steps :math:`P` after which it begins anew, positive and finite.
@@ -676,16 +673,11 @@ class Repeated(Schedule):
         If an argument is not what it must be.
     """
 
-    schedule: Schedule
     period: float
 
     def __post_init__(self):
-        check_schedules(schedule=self.schedule)
+        super().__post_init__()
         settle(self, period=_checks.positive("period", self.period))
 
     def formula(self, step, xp=np):
         return self.schedule.formula(step % self.period, xp)
-
-    @property
-    def range(self) -> tuple[float, float]:
-        return self.schedule.range

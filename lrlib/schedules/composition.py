@@ -8,7 +8,7 @@ from numbers import Real
 import numpy as np
 
 from lrlib import _checks
-from lrlib.schedules.base import Schedule, check_schedules, of_a_float, settle
+from lrlib.schedules.base import Schedule, as_schedule, of_a_float, settle
 from lrlib.schedules.shapes import Ramp
 
 CONVENTIONS = ("t/W", "(t+1)/W", "t/(W-1)")
@@ -20,8 +20,8 @@ class Join(Schedule):
 
     Parameters
     ----------
-    schedules : sequence of Schedule
-        At least one.
+    schedules : sequence of Schedule, float or callable
+        At least one; each is taken by :func:`as_schedule`.
     boundaries : sequence of float
         The first step of each schedule but the first: positive, strictly increasing, one fewer than schedules. A
         boundary that is a whole number but for rounding, as ``0.07 * 100`` is, counts as that number.
@@ -36,8 +36,8 @@ class Join(Schedule):
     boundaries: tuple
 
     def __post_init__(self):
-        schedules = tuple(_checks.sequence("schedules", self.schedules))
-        check_schedules(**{f"schedules[{i}]": each for i, each in enumerate(schedules)})
+        schedules = _checks.sequence("schedules", self.schedules)
+        schedules = tuple(as_schedule(each, f"schedules[{i}]") for i, each in enumerate(schedules))
         boundaries = _checks.sequence("boundaries", self.boundaries)
         boundaries = tuple(_whole_but_for_rounding(f"boundaries[{i}]", b) for i, b in enumerate(boundaries))
         if any(b <= a for a, b in zip(boundaries, boundaries[1:], strict=False)):
@@ -81,8 +81,8 @@ def join(schedules, boundaries) -> Schedule:
 
     Parameters
     ----------
-    schedules : sequence of Schedule
-        At least one.
+    schedules : sequence of Schedule, float or callable
+        At least one; each is taken by :func:`as_schedule`.
     boundaries : sequence of float
         The first step of each schedule but the first, positive and strictly increasing.
 
@@ -123,7 +123,7 @@ class Warmup:
 
     def __rshift__(self, schedule: Schedule) -> Schedule:
         """Lead to a schedule, whose own clock begins at 0 after the warmup."""
-        check_schedules(schedule=schedule)
+        schedule = as_schedule(schedule)
         peak = schedule(0)
         if peak < self.start:
             raise ValueError(f"start must not be above the schedule's first rate, {peak!r}, got {self.start!r}")
