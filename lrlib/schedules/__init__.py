@@ -6,6 +6,7 @@ Call it with a step, or with an array of steps, as often and in any order you li
 Steps count updates from 0. They may be fractions (a schedule in epochs is called with epochs).
 Schedules compose: ``warmup(100) >> CosineDecay(0.1, 900)``, ``join([a, b], [500])``, ``a * b``, ``0.5 * a``,
 ``a.stretch(2)``, ``a.shift(100)``, ``a.clip(lowest=1e-4)``, ``a.repeat(300)``, ``a.in_epochs(steps_per_epoch=34)``.
+They foresee a run: ``a.planned(400)``, ``a.plan(400)``, ``a.travel(400)``, ``a.when(below=1e-3)``, ``diff(a, b, 400)``.
 """
 
 from lrlib.schedules.base import (
@@ -31,6 +32,7 @@ from lrlib.schedules.decays import (
     PiecewiseConstantDecay,
     StepDecay,
 )
+from lrlib.schedules.prediction import Difference, Plan, bound, diff, plan, travel, when
 from lrlib.schedules.shapes import (
     CosineDecay,
     LinearCosineDecay,
@@ -45,6 +47,7 @@ __all__ = [
     "Constant",
     "CosineDecay",
     "CosineDecayRestarts",
+    "Difference",
     "ExponentialDecay",
     "FunctionOfStep",
     "InverseSqrtDecay",
@@ -55,6 +58,7 @@ __all__ = [
     "NaturalExponentialDecay",
     "OneCycle",
     "PiecewiseConstantDecay",
+    "Plan",
     "PolynomialDecay",
     "Product",
     "Ramp",
@@ -69,7 +73,12 @@ __all__ = [
     "WarmupStableDecay",
     "anneal",
     "as_schedule",
+    "bound",
+    "diff",
     "join",
+    "plan",
     "stairs",
+    "travel",
     "warmup",
+    "when",
 ]

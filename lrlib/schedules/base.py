@@ -175,6 +175,24 @@ class Schedule(ABC):
         """
         return self(np.arange(_checks.whole("steps", steps, at_least=1)))
 
+    def plan(self, steps: int):
+        """Foresee a run of ``steps`` updates: :func:`lrlib.schedules.plan`."""
+        from lrlib.schedules.prediction import plan
+
+        return plan(self, steps)
+
+    def travel(self, steps: int) -> float:
+        """Return the sum of the rates of a run: :func:`lrlib.schedules.travel`."""
+        from lrlib.schedules.prediction import travel
+
+        return travel(self, steps)
+
+    def when(self, below: float, within: int = 1_000_000) -> int | None:
+        """Return the first step whose rate is below a value: :func:`lrlib.schedules.when`."""
+        from lrlib.schedules.prediction import when
+
+        return when(self, below, within)
+
     __array_ufunc__ = None  # a NumPy number times a schedule is a schedule, not an array
 
     def __mul__(self, other):

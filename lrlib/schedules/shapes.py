@@ -13,10 +13,14 @@ import numpy as np
 from lrlib import _checks
 from lrlib.schedules.base import Schedule, of_a_float, settle, stairs
 
-SHARES: dict[str, Callable] = {
-    "linear": lambda position, xp: 1.0 - position,
-    "cosine": lambda position, xp: xp.sin(0.5 * math.pi * (1.0 - position)) ** 2,
-    "1-sqrt": lambda position, xp: 1.0 - xp.sqrt(position),
+# The share of the start at a position, and what is missing of it: each without the rounding of a difference from 1.
+SHARES: dict[str, tuple[Callable, Callable]] = {
+    "linear": (lambda position, xp: 1.0 - position, lambda position, xp: position),
+    "cosine": (
+        lambda position, xp: xp.sin(0.5 * math.pi * (1.0 - position)) ** 2,
+        lambda position, xp: xp.sin(0.5 * math.pi * position) ** 2,
+    ),
+    "1-sqrt": (lambda position, xp: 1.0 - xp.sqrt(position), lambda position, xp: xp.sqrt(position)),
 }
 
 
@@ -77,23 +81,30 @@ def anneal(start, end, position, shape: str | float = "linear", xp=np):
     >>> anneal(1.0, 0.0, np.array([0.0, 0.5, 1.0]), 2)
     array([1.  , 0.25, 0.  ])
     """
+    numbers = isinstance(start, float) and isinstance(end, float)  # they stay float64, also where tensors are float32
+    rises = numbers and start < end
+    lowest, highest = (start, end) if rises else (end, start)
     if shape == "exponential":
         rate = start ** (1.0 - position) * end**position
-    else:
+    else:  # the higher rate has an exact share, so that a rate near 0 is exact too
         if isinstance(shape, str):
             if shape not in SHARES:
                 checked_shape(shape, start, end)
-            share = SHARES[shape](position, xp)
+            share = SHARES[shape][rises](position, xp)
         else:
-            share = (1.0 - position) ** shape
-        rate = start * share + end * (1.0 - share)
-    if isinstance(start, float) and isinstance(end, float):  # they stay float64, also where tensors are float32
-        lowest, highest = (start, end) if start < end else (end, start)
-    else:
+            share = 1.0 - (1.0 - position) ** shape if rises else (1.0 - position) ** shape
+        rate = highest * share + lowest * (1.0 - share)
+    if not numbers:
         lowest, highest = xp.minimum(start, end), xp.maximum(start, end)
     if xp is of_a_float:
         return lowest if rate < lowest else highest if rate > highest else rate
     return xp.minimum(xp.maximum(rate, lowest), highest)
+
+
+def _gone(step, length: float, xp):
+    """Return the share of a length that has gone: 1 from its end on, where a compiler's rounded 1 / length is not."""
+    gone = xp.minimum(step / length, 1.0)
+    return gone if xp is np or xp is of_a_float else xp.where(step < length, gone, 1.0)
 
 
 @dataclass(frozen=True)
@@ -134,7 +145,7 @@ class Ramp(Schedule):
         settle(self, start=start, end=end, steps=_checks.positive("steps", self.steps), shape=shape)
 
     def formula(self, step, xp=np):
-        return anneal(self.start, self.end, xp.minimum(step / self.steps, 1.0), self.shape, xp)
+        return anneal(self.start, self.end, _gone(step, self.steps, xp), self.shape, xp)
 
     @property
     def range(self) -> tuple[float, float]:
@@ -200,7 +211,7 @@ class LinearDecay(_ToAnEnd):
     """
 
     def formula(self, step, xp=np):
-        return self._annealed(xp.minimum(step / self.decay_steps, 1.0), "linear", xp)
+        return self._annealed(_gone(step, self.decay_steps, xp), "linear", xp)
 
 
 @dataclass(frozen=True)
@@ -238,7 +249,7 @@ class CosineDecay(_ToAnEnd):
     """
 
     def formula(self, step, xp=np):
-        return self._annealed(xp.minimum(step / self.decay_steps, 1.0), "cosine", xp)
+        return self._annealed(_gone(step, self.decay_steps, xp), "cosine", xp)
 
 
 @dataclass(frozen=True)
@@ -287,10 +298,10 @@ class PolynomialDecay(_ToAnEnd):
         if self.cycle:
             ended = stairs(step, self.decay_steps, xp)
             begun = xp.where(step % self.decay_steps > 0, ended + 1.0, xp.maximum(ended, 1.0))
-            position = step / self.decay_steps / begun
+            position = xp.minimum(step / (self.decay_steps * begun), 1.0)
         else:
-            position = step / self.decay_steps
-        return self._annealed(xp.minimum(position, 1.0), self.power, xp)
+            position = _gone(step, self.decay_steps, xp)
+        return self._annealed(position, self.power, xp)
 
 
 @dataclass(frozen=True)
@@ -345,7 +356,7 @@ class LinearCosineDecay(Schedule):
         )
 
     def formula(self, step, xp=np):
-        position = xp.minimum(step / self.decay_steps, 1.0)
+        position = _gone(step, self.decay_steps, xp)
         wave = xp.cos(math.pi * self.num_periods * position) ** 2
         return self.initial_learning_rate * ((self.alpha + (1.0 - position)) * wave + self.beta)
 
