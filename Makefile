@@ -4,6 +4,7 @@
 # make clean   remove what was built        make mutants    do the tests bite?
 # make exercises  write the chapters without solutions, for teachers
 # make trials  try every verdict beyond its chapter's setting
+# make parity   are the schedules those of other frameworks, asked live?
 # make bench    how fast is a sweep?
 # make links   ask whether other sites' pages are still there
 # make pdf     print the book as one PDF
@@ -12,13 +13,14 @@
 
 VENV ?= .venv
 PY := $(VENV)/bin/python
+PARITY := .venv-parity
 PORT ?= 8000
 
 # The first of these that is a Python that the pins are for; PYTHON=… chooses another.
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,$(shell $(p) -c '$(FITS)' 2>/dev/null && echo $(p))))
 
-.PHONY: book pdf lighthouse serve lab test test-other-processor browser mutants trials trials-check bench bench-record links notebooks exercises pins clean
+.PHONY: book pdf lighthouse serve lab test test-other-processor browser mutants trials trials-check parity parity-record bench bench-record links notebooks exercises pins clean
 
 book: $(VENV)/installed
 	@$(PY) tools/book.py
@@ -54,6 +56,12 @@ trials: $(VENV)/installed
 trials-check: $(VENV)/installed
 	@$(PY) -m trials --check
 
+parity: $(PARITY)/installed
+	@$(PARITY)/bin/python -m pytest --confcutdir=tests/parity tests/parity
+
+parity-record: $(PARITY)/installed
+	@PYTHONPATH=.:tests $(PARITY)/bin/python -m parity.record
+
 bench: $(VENV)/installed
 	@$(PY) tools/bench.py
 
@@ -82,4 +90,10 @@ $(VENV)/installed: requirements.txt
 	@$(or $(PYTHON),python3) -c '$(FITS)' || { echo "The book needs Python 3.11, 3.12 or 3.13: make PYTHON=/path/to/python3.12 …"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(PY) -m pip install --disable-pip-version-check --quiet --requirement requirements.txt
+	@touch $@
+
+# The other frameworks, in an environment of their own.
+$(PARITY)/installed: requirements-parity.txt
+	$(PYTHON) -m venv $(PARITY)
+	$(PARITY)/bin/python -m pip install --disable-pip-version-check --quiet --no-deps --requirement requirements-parity.txt
 	@touch $@

@@ -23,10 +23,12 @@ OF_THE_BUILD = [
     "tests/test_wheel.py",
     "tests/browser",
 ]
+ELSEWHERE = ["tests/parity"]  # `make parity`: it needs the other frameworks
 WHEEL = ["pytest", "tests/test_wheel.py"]
 BUILT = ["pytest", "tests/test_site.py", "tests/test_meta.py", "tests/test_landing.py"]
 PARALLEL = ["-n", "auto", "--dist", "loadfile"]  # a notebook's cells have to stay together
-UNIT = ["pytest", *PARALLEL, "tests", "lrlib", "--doctest-modules", *(f"--ignore={test}" for test in OF_THE_BUILD)]
+NOT_NOW = [f"--ignore={test}" for test in (*OF_THE_BUILD, *ELSEWHERE)]
+UNIT = ["pytest", *PARALLEL, "tests", "lrlib", "--doctest-modules", *NOT_NOW]
 # A browser waits now and then, so three keep two processors busy; the order of the files is that of their conftest.py.
 BROWSER = ["pytest", "-n", "3", "--dist", "loadfile", "--no-loadscope-reorder", "tests/browser"]
 CHAPTERS = ["pytest", *PARALLEL, "--nbval", "--nbval-current-env", "chapters"]

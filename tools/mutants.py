@@ -81,6 +81,14 @@ MUTANTS = [
         "xp.sin(0.5 * math.pi * (", "xp.sin(0.25 * math.pi * (",
     ),
     Mutant(
+        "a square root is another root", "schedules.shapes", "parity::other_frameworks_as_recorded", None,
+        "1.0 - xp.sqrt(position)", "1.0 - position**0.49",
+    ),
+    Mutant(
+        "a triangle is a step too long", "schedules.cycles", "parity::other_frameworks_as_recorded", None,
+        "period = 2.0 * self.step_size", "period = 2.0 * self.step_size + 1.0",
+    ),
+    Mutant(
         "a cycle begins in the floor", "schedules.cycles",
         "cycles::a_cycle_begins_with_its_full_rate_wherever_it_begins", None, "+ 1e-9)", "- 1e-9)",
     ),
