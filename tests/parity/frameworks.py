@@ -36,7 +36,7 @@ def of_an_optimizer(framework: str, text: str, steps: int) -> list[float]:
     import torch
 
     names = {"torch": lambda: torch.optim.lr_scheduler, "timm": timm_schedulers, "transformers": transformers_schedules}
-    scheduler = eval(text, {"SGD": sgd, "one_after_the_other": one_after_the_other, **vars(names[framework]())})
+    scheduler = eval(text, {"SGD": sgd, **vars(names[framework]())})
     optimizer, taken = scheduler.optimizer, []
     for step in range(steps):
         taken.append(optimizer.param_groups[0]["lr"])
@@ -52,12 +52,6 @@ def sgd(lr: float):
     weight = torch.zeros((), dtype=torch.float64)
     weight.grad = torch.ones_like(weight)
     return torch.optim.SGD([weight], lr)
-
-
-def one_after_the_other(optimizer, parts, milestones):
-    from torch.optim.lr_scheduler import SequentialLR
-
-    return SequentialLR(optimizer, [part(optimizer) for part in parts], milestones)
 
 
 def timm_schedulers():

@@ -224,13 +224,12 @@ ROWS = [
     ),
     Row(
         "warmup", "torch",
-        "one_after_the_other(SGD({lr}), [lambda o: LinearLR(o, {f}, 1.0, {W}), lambda o: CosineAnnealingLR(o, {T})], "
-        "[{W}])",
+        "SequentialLR(o := SGD({lr}), [LinearLR(o, {f}, 1.0, {W}), CosineAnnealingLR(o, {T})], [{W}])",
         "warmup({W}, {f} * {lr}) >> CosineDecay({lr}, {T})", "N + 1",
     ),
     Row(
         "join", "torch",
-        "one_after_the_other(SGD({lr}), [lambda o: ConstantLR(o, 1.0), lambda o: ExponentialLR(o, {g})], [{b}])",
+        "SequentialLR(o := SGD({lr}), [ConstantLR(o, 1.0), ExponentialLR(o, {g})], [{b}])",
         "join([Constant({lr}), ExponentialDecay({lr}, 1, {g})], [{b}])",
     ),
     Row("StepDecay", "timm", "StepLRScheduler(SGD({lr}), {S}, {r})", "StepDecay({lr}, {S}, {r})"),
@@ -443,8 +442,8 @@ TRAPS = [
     ),
     Trap(  # the second one never runs
         "torch",
-        "one_after_the_other(SGD(1.0), [lambda o: ConstantLR(o, 1.0), lambda o: ConstantLR(o, 0.5), "
-        "lambda o: ExponentialLR(o, 0.1)], [5, 3])", "1 1 1 1 0.1 0.01 0.001 0.0001",
+        "SequentialLR(o := SGD(1.0), [ConstantLR(o, 1.0), ConstantLR(o, 0.5), ExponentialLR(o, 0.1)], [5, 3])",
+        "1 1 1 1 0.1 0.01 0.001 0.0001",
         "join([Constant(1), Constant(0.5), ExponentialDecay(1, 1, 0.1)], [5, 3])",
         "ValueError: boundaries must be strictly increasing, got [5, 3]",
     ),
