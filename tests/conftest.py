@@ -1,6 +1,14 @@
-"""Hypothesis draws the same few examples at every run, so the tests are quick and repeat."""
+"""Hypothesis draws the same few examples at every run, so the tests are quick and repeat; the longest files begin."""
 
 from hypothesis import settings
 
 settings.register_profile("lrlib", derandomize=True, max_examples=40, deadline=None, database=None)
 settings.load_profile("lrlib")
+
+LONGEST = ["shards", "models", "lane_ops", "keras", "sweep", "range_test", "recipes", "second_axis", "proof"]
+
+
+def pytest_collection_modifyitems(items):
+    """So no process waits for another at the end."""
+    places = {f"test_{name}.py": place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.name, len(places)))

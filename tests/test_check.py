@@ -1,6 +1,8 @@
 """`make test` needs a browser, and says so before it does anything else."""
 
+import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +10,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.append(str(ROOT / "tools"))
+import check  # noqa: E402
+
 NOWHERE = os.environ | {"CHROMIUM": "/nowhere/chromium"}
 
 
@@ -34,7 +39,7 @@ def test_the_machine_that_checks_gets_a_browser_first():
     ("first", "other", "status"), [("platform", "platform", 0), ("platform", "nowhere", 1), ("nowhere", "platform", 1)]
 )
 def test_steps_at_the_same_time_are_told_apart_and_either_ends_the_check(first, other, status):
-    code = f"import check; check.beside(['one', '{first}'], ['two', '{other}']); print('and so on')"
+    code = f"import check; check.beside([['one', '{first}']], [['two', '{other}']]); print('and so on')"
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT / "tools", capture_output=True, text=True)
     said = [line for line in run.stdout.splitlines() if line.startswith("──")]
     ends = {"platform": "passed", "nowhere": "failed"}
@@ -45,3 +50,49 @@ def test_steps_at_the_same_time_are_told_apart_and_either_ends_the_check(first, 
         f"── two: {ends[other]}",
     ]
     assert run.returncode == status and ("and so on" in run.stdout) == (status == 0)
+
+
+@pytest.mark.parametrize(("test", "reason"), check.ALIKE.items())
+def test_what_is_not_run_on_another_processor_computes_nothing(test, reason):
+    """But for the processes of a sweep, which all have one processor; and nothing is left out by a name that is old."""
+    text = (ROOT / test).read_text(encoding="utf8")
+    if reason == "reads files":
+        assert not re.search(r"import (numpy|keras)|^from lrlib\.(?!quiet)", text, re.MULTILINE)
+    ignored = [argument for argument in check.unit_tests_but(test) if argument.startswith("--ignore=")]
+    assert len(ignored) == len(check.OF_THE_BUILD) + 1
+
+
+def test_chapters_are_compared_with_the_run_that_the_book_is_built_from(tmp_path):
+    """An output, a figure or a cell that is another is found, a drawing that only the site has is none."""
+    trained, computed, other, missing = (next((ROOT / "chapters").glob(f"0{n}-*.ipynb")) for n in (5, 2, 3, 4))
+    notebooks = {file: json.loads(file.read_text(encoding="utf8")) for file in (trained, computed, other)}
+
+    def outputs(file, kind):
+        cells = [cell for cell in notebooks[file]["cells"] if cell["cell_type"] == "code"]
+        return [
+            (f"{file.name}::Cell {number}", output)
+            for number, cell in enumerate(cells)
+            for output in cell["outputs"]
+            if kind in output or kind in output.get("data", {})
+        ]
+
+    for _, figure in outputs(trained, "image/png"):
+        figure["data"]["image/svg+xml"] = "<svg>drawn for the site</svg>"
+    printed, lines = outputs(computed, "text")[0]
+    lines["text"][0] = "9" + lines["text"][0]
+    drawn, figure = outputs(computed, "image/svg+xml")[0]
+    figure["data"]["image/svg+xml"][-2] = "<g/>"
+    next(cell for cell in notebooks[other]["cells"] if cell["cell_type"] == "code")["source"] = ["1 + 1"]
+    for file, notebook in notebooks.items():
+        (tmp_path / file.name).write_text(json.dumps(notebook), encoding="utf8")
+    command = [sys.executable, "-m", "pytest", "--nbval", "--nbval-current-env", "-p", "tools.executed", "-rfE"]
+    command += ["--color=no", "--executed", str(tmp_path), *map(str, (trained, computed, other, missing))]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    wrong = [line for line in run.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
+    of = {file: [line for line in wrong if file.name in line] for file in (trained, computed, other, missing)}
+    assert of[trained] == []
+    assert [line.split(" - ")[0] for line in sorted(of[computed])] == sorted(
+        f"FAILED chapters/{cell}" for cell in (printed, drawn)
+    )
+    assert of[other] and "another cell was run" in run.stdout
+    assert of[missing] and "is not there: `make book` runs the chapters" in run.stdout

@@ -26,12 +26,30 @@ OF_THE_BUILD = [
 ELSEWHERE = ["tests/parity"]  # `make parity`: it needs the other frameworks
 WHEEL = ["pytest", "tests/test_wheel.py"]
 BUILT = ["pytest", "tests/test_site.py", "tests/test_meta.py", "tests/test_landing.py"]
-PARALLEL = ["-n", "auto", "--dist", "loadfile"]  # a notebook's cells have to stay together
-NOT_NOW = [f"--ignore={test}" for test in (*OF_THE_BUILD, *ELSEWHERE)]
-UNIT = ["pytest", *PARALLEL, "tests", "lrlib", "--doctest-modules", *NOT_NOW]
+# The cells of a notebook have to stay together; which files of tests begin tests/conftest.py says.
+PARALLEL = ["-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder"]
+# What finds the same on every processor, and why. Whatever is in no list runs on each.
+ALIKE = {
+    "tests/test_chapters.py": "reads files",
+    "tests/test_check.py": "reads files",
+    "tests/test_docs.py": "reads files",
+    "tests/test_exercises.py": "reads files",
+    "tests/test_mutants.py": "reads files",
+    "tests/test_plain.py": "reads files",
+    "tests/test_sheet.py": "reads files",
+    "tests/test_verdicts.py": "reads files",
+    "tests/test_imports.py": "asks which modules an import loads",
+    "tests/test_shards.py": "asks which process trains what; what it trains test_sweep.py asks on every processor",
+}
 # A browser waits now and then, so three keep two processors busy; the order of the files is that of their conftest.py.
 BROWSER = ["pytest", "-n", "3", "--dist", "loadfile", "--no-loadscope-reorder", "tests/browser"]
-CHAPTERS = ["pytest", *PARALLEL, "--nbval", "--nbval-current-env", "chapters"]
+CHAPTERS = ["pytest", "--nbval", "--nbval-current-env", "chapters"]
+RUN_ALREADY = ["-p", "tools.executed", "--executed", "_build/jupyter_execute/chapters"]  # by the build of the book
+
+
+def unit_tests_but(*others):
+    left_out = [f"--ignore={test}" for test in [*OF_THE_BUILD, *ELSEWHERE, *others]]
+    return ["pytest", *PARALLEL, "tests", "lrlib", "--doctest-modules", *left_out]
 
 
 def passes(what, module, *arguments, out=None, **environment):
@@ -52,18 +70,21 @@ def step(*what, **environment):
         sys.exit(1)
 
 
-def beside(first, *others):
-    """A step that leaves a processor idle, and others meanwhile; what they say is printed after it, not between."""
+def beside(first, others):
+    """Two rows of steps at the same time, which leave no processor idle; what the second says is printed at the end."""
 
-    def aside(steps):
+    def aside():
         with tempfile.TemporaryFile("w+", encoding="utf8", errors="replace") as said:
-            good = all([passes(*what, out=said) for what in steps])
+            good = all(passes(*what, out=said) for what in others)
             said.seek(0)
             return good, said.read()
 
     with ThreadPoolExecutor(1) as pool:
-        later = pool.submit(aside, others)
-        good = passes(*first)
+        later = pool.submit(aside)
+        for what in first:
+            good = passes(*what)
+            if not good or later.done() and not later.result()[0]:
+                break
         passed, said = later.result()
     print(said, end="", flush=True)
     if not (good and passed):
@@ -77,13 +98,18 @@ def everything():
     step("format", "ruff", "format", "--check")
     step("notebooks are normalised", "tools/notebooks.py", "--check")
     beside(
-        ["the book", "tools/book.py"],  # runs its chapters one after the other
-        ["unit tests and examples in docstrings", *UNIT],
-        ["the wheel in an empty environment", *WHEEL],
+        [
+            ["the book", "tools/book.py"],  # runs its chapters one after the other
+            ["chapters print what they printed", *CHAPTERS, *RUN_ALREADY],
+            ["the built site", *BUILT],
+            ["the site in a browser", *BROWSER],
+        ],
+        [
+            ["unit tests and examples in docstrings", *unit_tests_but()],
+            ["the wheel in an empty environment", *WHEEL],
+            ["what must fail the build", "pytest", "tests/test_build.py"],
+        ],
     )
-    beside(["what must fail the build", "pytest", "tests/test_build.py"], ["the built site", *BUILT])
-    step("the site in a browser", *BROWSER)
-    step("chapters print what they printed", *CHAPTERS)
 
 
 def other_processor():
@@ -101,8 +127,8 @@ def other_processor():
         "TF_ENABLE_ONEDNN_OPTS": "0",
         "XLA_FLAGS": "--xla_cpu_max_isa=SSE4_2",
     }
-    step("unit tests on another processor", *UNIT, **plain)
-    step("chapters on another processor", *CHAPTERS, **plain)
+    step("unit tests on another processor", *unit_tests_but(*ALIKE), **plain)
+    step("chapters on another processor", *CHAPTERS, *PARALLEL, **plain)
 
 
 if __name__ == "__main__":
