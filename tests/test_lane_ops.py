@@ -10,6 +10,7 @@ from lrlib.lane_ops import SUBSTITUTES, lane_ops
 
 LANES, SAMPLES = 3, 4
 LINE, PLANE, SPACE, ROW, VOLUME = (7, 4), (6, 7, 4), (5, 5, 6, 2), (5,), (4, 4, 4, 2)
+TIMES = (3, 4)  # few, as the program has every time once
 WORDS = "words"  # whole numbers from 0 to 4, of which layers make vectors; 0 is masked where masks are asked for
 
 
@@ -72,14 +73,14 @@ for name in "Dropout", "GaussianNoise", "GaussianDropout", "AlphaDropout":
 for name in "SimpleRNN", "LSTM", "GRU":
     make = getattr(layers, name)
     KINDS |= {
-        name: (LINE, lambda make=make: make(4)),
+        name: (TIMES, lambda make=make: make(4)),
         f"{name} masked": (WORDS, lambda make=make: embedded(make(4))),
     }
 KINDS |= {
     "LSTM both ways": (WORDS, lambda: embedded(layers.Bidirectional(layers.LSTM(4, return_sequences=True)))),
-    "GRU cells": (LINE, lambda: stacked("GRUCell")),
-    "SimpleRNN dropout": (LINE, lambda: layers.SimpleRNN(4, dropout=0.3, recurrent_dropout=0.2)),
-    "GRU stateful": (LINE, lambda: layers.GRU(4, stateful=True)),
+    "GRU cells": (TIMES, lambda: stacked("GRUCell")),
+    "SimpleRNN dropout": (TIMES, lambda: layers.SimpleRNN(4, dropout=0.3, recurrent_dropout=0.2)),
+    "GRU stateful": (TIMES, lambda: layers.GRU(4, stateful=True)),
     "ConvLSTM1D": ((2, 5, 2), lambda: layers.ConvLSTM1D(3, 3)),
     "BatchNormalization": (PLANE, layers.BatchNormalization),
     "LayerNormalization": (ROW, layers.LayerNormalization),
@@ -107,7 +108,7 @@ def built(kind):
     rng = np.random.default_rng(1)
     shape, make = KINDS[kind]
     if shape == WORDS:
-        x = rng.integers(0, 5, (SAMPLES, 6)).astype(np.int32)
+        x = rng.integers(0, 5, (SAMPLES, 4)).astype(np.int32)
     else:
         x = rng.normal(size=(SAMPLES, *shape)).astype(np.float32)
     model = make()
@@ -151,9 +152,9 @@ def compare(kind, jit):
     weights, states = lanes_of(model, rng)
     ways = tf.constant(rng.normal(size=model.compute_output_shape(x.shape)), tf.float32)
     found = at_once(lambda w, s: answer(model, w, s, x, ways), (weights, states), jit)
-    # TensorFlow's own convolutions take the channels first on some processors only, and XLA's on all
-    how = {"jit_compile": True} if "channels first" in kind else {"reduce_retracing": True}
-    one = tf.function(lambda w, s: answer(model, w, s, x, ways), autograph=False, **how)
+    one = lambda w, s: answer(model, w, s, x, ways)  # noqa: E731
+    if "channels first" in kind:  # TensorFlow's own convolutions take them on some processors only, and XLA's on all
+        one = tf.function(one, autograph=False, jit_compile=True)
     for lane in range(LANES):
         for mine, keras_s in zip(found, one([w[lane] for w in weights], [s[lane] for s in states]), strict=True):
             largest = max(1, np.abs(keras_s).max(initial=0))
@@ -176,13 +177,13 @@ def test_so_they_are_when_xla_compiles_them(kind):
 @pytest.mark.parametrize("jit", [False, True])
 def test_random_numbers_are_tensorflow_s_to_the_bit(jit):
     seeds = tf.constant([[0, 0], [1, 2], [-5, 7], [2**31 - 1, -(2**31)], [123456, 98765]])
-    shapes = [(), (3, 7), (1001,)]
+    shapes = [(), (7, 143)]
 
     def drawn(seed):
         ones = tf.ones((5, 4, 3))
         uniform = [tf.random.stateless_uniform(shape, seed) for shape in shapes]
         dropped = [tf.nn.experimental.stateless_dropout(ones, 0.3, seed, noise_shape=s) for s in [(5, 1, 3)]]
-        return [*uniform, *dropped], [tf.random.stateless_normal(shape, seed, 1.0, 2.0) for shape in shapes[1:2]]
+        return [*uniform, *dropped], [tf.random.stateless_normal(shape, seed, 1.0, 2.0) for shape in shapes[1:]]
 
     exact, normal = at_once(drawn, (seeds,), jit)
     for lane, seed in enumerate(seeds):
