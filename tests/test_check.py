@@ -1,13 +1,15 @@
 """`make test` needs a browser, and says so before it does anything else."""
 
-import json
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
 import pytest
+from jupyter_cache import get_cache
+from jupyter_cache.base import CacheBundleIn
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT / "tools"))
@@ -63,36 +65,33 @@ def test_what_is_not_run_on_another_processor_computes_nothing(test, reason):
 
 
 def test_chapters_are_compared_with_the_run_that_the_book_is_built_from(tmp_path):
-    """An output, a figure or a cell that is another is found, a drawing that only the site has is none."""
-    trained, computed, other, missing = (next((ROOT / "chapters").glob(f"0{n}-*.ipynb")) for n in (5, 2, 3, 4))
-    notebooks = {file: json.loads(file.read_text(encoding="utf8")) for file in (trained, computed, other)}
+    """An output or a figure that is another is found, and a run of other code is none."""
+    trained, computed, missing = (next((ROOT / "chapters").glob(f"0{number}-*.ipynb")) for number in (5, 2, 3))
+    notebooks = {file: nbformat.read(file, as_version=4) for file in (trained, computed, missing)}
 
     def outputs(file, kind):
-        cells = [cell for cell in notebooks[file]["cells"] if cell["cell_type"] == "code"]
+        cells = [cell for cell in notebooks[file].cells if cell.cell_type == "code"]
         return [
-            (f"{file.name}::Cell {number}", output)
+            (f"FAILED chapters/{file.name}::Cell {number}", output)
             for number, cell in enumerate(cells)
-            for output in cell["outputs"]
+            for output in cell.outputs
             if kind in output or kind in output.get("data", {})
         ]
 
     for _, figure in outputs(trained, "image/png"):
-        figure["data"]["image/svg+xml"] = "<svg>drawn for the site</svg>"
+        figure.data["image/svg+xml"] = "<svg>as the site has it</svg>"
     printed, lines = outputs(computed, "text")[0]
-    lines["text"][0] = "9" + lines["text"][0]
+    lines.text = "9" + lines.text
     drawn, figure = outputs(computed, "image/svg+xml")[0]
-    figure["data"]["image/svg+xml"][-2] = "<g/>"
-    next(cell for cell in notebooks[other]["cells"] if cell["cell_type"] == "code")["source"] = ["1 + 1"]
+    figure.data["image/svg+xml"] = figure.data["image/svg+xml"].replace("</svg>", "<g/></svg>")
+    next(cell for cell in notebooks[missing].cells if cell.cell_type == "code").source = "1 + 1"
+    cache = get_cache(tmp_path)
     for file, notebook in notebooks.items():
-        (tmp_path / file.name).write_text(json.dumps(notebook), encoding="utf8")
+        cache.cache_notebook_bundle(CacheBundleIn(notebook, str(file)), check_validity=False)
     command = [sys.executable, "-m", "pytest", "--nbval", "--nbval-current-env", "-p", "tools.executed", "-rfE"]
-    command += ["--color=no", "--executed", str(tmp_path), *map(str, (trained, computed, other, missing))]
+    command += ["--color=no", "--executed", str(tmp_path), *map(str, notebooks)]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    wrong = [line for line in run.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
-    of = {file: [line for line in wrong if file.name in line] for file in (trained, computed, other, missing)}
-    assert of[trained] == []
-    assert [line.split(" - ")[0] for line in sorted(of[computed])] == sorted(
-        f"FAILED chapters/{cell}" for cell in (printed, drawn)
-    )
-    assert of[other] and "another cell was run" in run.stdout
-    assert of[missing] and "is not there: `make book` runs the chapters" in run.stdout
+    wrong = [line.split(" - ")[0] for line in run.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
+    assert sorted(line for line in wrong if line.startswith("FAILED")) == sorted([printed, drawn])
+    assert {line.partition("::")[0] for line in wrong if line.startswith("ERROR")} == {f"ERROR chapters/{missing.name}"}
+    assert f"{missing.name} has no run that came to its end: `make book` runs the chapters" in run.stdout

@@ -44,7 +44,7 @@ ALIKE = {
 # A browser waits now and then, so three keep two processors busy; the order of the files is that of their conftest.py.
 BROWSER = ["pytest", "-n", "3", "--dist", "loadfile", "--no-loadscope-reorder", "tests/browser"]
 CHAPTERS = ["pytest", "--nbval", "--nbval-current-env", "chapters"]
-RUN_ALREADY = ["-p", "tools.executed", "--executed", "_build/jupyter_execute/chapters"]  # by the build of the book
+RUN_ALREADY = ["-p", "tools.executed", "--executed", "_build/.jupyter_cache"]  # by the build of the book
 
 
 def unit_tests_but(*others):

@@ -1,50 +1,45 @@
 """Let nbval compare the chapters with the run that the book was built from, in place of a second run.
 
-``pytest --nbval -p tools.executed --executed FOLDER chapters`` gives nbval what the cells of the notebooks in the
-folder have put out. What is compared, and how, is nbval's own affair, as without this plugin.
+``pytest --nbval -p tools.executed --executed _build/.jupyter_cache chapters`` gives nbval what the cells have put out,
+as the build's cache has it for a notebook with the very same code. What is compared, and how, is nbval's own affair.
 """
 
 import functools
-from pathlib import Path
 
-import nbformat
 import pytest
+from jupyter_cache import get_cache
 
 DRAWING = "image/svg+xml"
 
 
 def pytest_addoption(parser):
-    parser.addoption("--executed", metavar="FOLDER", type=Path, help="where the notebooks are that were run")
+    parser.addoption("--executed", metavar="FOLDER", help="the cache of the notebooks that were run")
 
 
 def pytest_collection_modifyitems(config, items):
+    cache = get_cache(config.option.executed)
     for file in {item.parent for item in items}:
-        file.setup = functools.partial(without_a_kernel, file, config.option.executed)
+        file.setup = functools.partial(without_a_kernel, file, cache)
 
 
-def without_a_kernel(file, folder):
+def without_a_kernel(file, cache):
     """Set up a notebook of nbval's."""
-    executed = folder / file.path.name
-    if not executed.is_file():
-        pytest.fail(f"{executed} is not there: `make book` runs the chapters")
-    file.kernel = Executed(nbformat.read(executed, as_version=4), file.nb)
+    try:
+        executed = cache.get_cache_bundle(cache.match_cache_file(str(file.path)).pk).nb
+    except KeyError:
+        pytest.fail(f"{file.path.name} has no run that came to its end: `make book` runs the chapters")
+    file.kernel = Executed(executed.cells, [cell for cell in file.nb.cells if cell.cell_type == "code"])
     file.setup_sanitize_files()
-
-
-def code_of(notebook):
-    return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
 class Executed:
     """What nbval asks of a kernel, answered with what the cells have put out."""
 
     def __init__(self, executed, stored):
-        self.cells = iter(zip(code_of(executed), code_of(stored), strict=True))
+        self.cells = iter(zip(executed, stored, strict=True))
 
     def execute_cell_input(self, source, allow_stdin=None):
-        cell, stored = next(self.cells)
-        if cell.source != source or stored.source != source:
-            pytest.fail("another cell was run: `make book` runs the chapters, from their first cell to their last")
+        cell, stored = next((cell, stored) for cell, stored in self.cells if cell.source == source)
         if not any(DRAWING in output.get("data", {}) for output in stored.outputs):
             for output in cell.outputs:  # the build has drawings of all figures: CONTRIBUTING, "What a page weighs"
                 output.get("data", {}).pop(DRAWING, None)
