@@ -112,6 +112,13 @@ def test_links_and_anchors_within_the_site(seen, name, site):
     assert dead == []
 
 
+def test_another_host_would_be_seen_and_refused(visit):
+    page = visit("zh")
+    for address in ("https://example.org/one.js", "http://192.0.2.1/two.js"):
+        assert page.evaluate("(address) => fetch(address).then(() => 'came', () => 'refused')", address) == "refused"
+    assert page.foreign == ["https://example.org/one.js", "http://192.0.2.1/two.js"] and len(page.messages) == 2
+
+
 @pytest.mark.parametrize("old", REDIRECTS)
 def test_old_addresses_lead_on_with_their_anchor(visit, site, old):
     page = visit(f"{old}.html#exercises")

@@ -2,6 +2,7 @@
 
 import gzip
 import re
+from types import SimpleNamespace
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -29,6 +30,11 @@ TO_THE_END = """async () => {
     await new Promise(requestAnimationFrame);  // a picture is asked for when a frame is drawn
   }
 }"""
+PICTURES = """() => [...document.querySelectorAll("article img")].map((image) => [
+  image.loading, image.hasAttribute("width") && image.hasAttribute("height"),
+  image.getBoundingClientRect().top + scrollY, image.currentSrc || image.src,
+])"""
+WAITING = "[...document.querySelectorAll('script[src]')].map((script) => script.defer || script.async)"
 MISSING = """async ([sheets, folder]) => {
   const parts = (text) => {
     const found = [""];
@@ -76,24 +82,25 @@ def weight(address):
 
 @pytest.fixture(scope="module")
 def carried(new_page):
-    """{page: (files as it opens, files to its end, how much it jumped)}, on a phone, each in an empty browser."""
+    """How each page opens and is read to its end, on a phone and in an empty browser."""
     found = {}
     for name in PAGES:
         page = new_page(name, size=PHONE, before=SHIFTS)
         page.wait_for_load_state("networkidle")
-        opened = set(page.asked)
+        one = found[name] = SimpleNamespace(opened=set(page.asked))
+        one.pictures, one.waiting = page.evaluate(PICTURES), page.evaluate(WAITING)
         page.evaluate(TO_THE_END)
         page.wait_for_timeout(300)  # what comes late may move what is there
-        found[name] = opened, set(page.asked), page.evaluate("jumps()")
+        one.whole, one.jumped = set(page.asked), page.evaluate("jumps()")
         page.context.close()
     return found
 
 
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_is_light(carried, name):
-    opened, whole, _ = carried[name]
+    opened, whole = carried[name].opened, carried[name].whole
     first = sum(map(weight, opened))
-    cached = carried["index"][0]
+    cached = carried["index"].opened
     further, to_the_end = (sum(map(weight, files - cached)) for files in (opened, whole))
     print(
         f"{name}: first {first / 1000:.0f} kB, {len(opened)} requests; after the index {further / 1000:.0f} kB, "
@@ -105,31 +112,23 @@ def test_a_page_is_light(carried, name):
 
 @pytest.mark.parametrize("name", PAGES)
 def test_nothing_jumps(carried, name):
-    assert carried[name][2] < 0.05  # 0.1 is called good
+    assert carried[name].jumped < 0.05  # 0.1 is called good
 
 
 def test_nothing_is_loaded_for_other_pages(carried):
     for name in PAGES:
-        loaded = " ".join(sorted(carried[name][1]))
+        loaded = " ".join(sorted(carried[name].whole))
         assert not re.search(r"search|doctools|fontawesome\.js|\.ttf|/styles/|basic\.css", loaded), name
         assert len(re.findall(r"\.css", loaded)) == 1
 
 
-def test_pictures_wait_and_keep_their_place(visit):
-    for name in CHAPTERS:
-        page = visit(name)
-        images = page.eval_on_selector_all(
-            "article img",
-            "all => all.map(img => [img.loading, img.hasAttribute('width') && img.hasAttribute('height'), "
-            "img.getBoundingClientRect().top + scrollY, img.currentSrc || img.src])",
-        )
-        assert images
-        for loading, sized, top, source in images:
-            assert sized, source
-            assert not source.endswith(".png"), source
-            assert loading == "lazy" or top < 4000, source
-        scripts = page.eval_on_selector_all("script[src]", "all => all.map(script => script.defer || script.async)")
-        assert all(scripts)
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_pictures_wait_and_keep_their_place(carried, name):
+    assert carried[name].pictures and carried[name].waiting and all(carried[name].waiting)
+    for loading, sized, top, source in carried[name].pictures:
+        assert sized, source
+        assert not source.endswith(".png"), source
+        assert loading == "lazy" or top < 4000, source
 
 
 @pytest.mark.parametrize("name", ["index", "folklore-on-trial", "api", CHAPTERS[1], CHAPTERS[-1], "search"])
