@@ -16,16 +16,19 @@ PARAMETERS = {
     "decay_rate": ("decay rate", 0.01, 1, 0.5, 40, "log"),
     "staircase": ("staircase", False),
     "end_learning_rate": ("last rate", 0, 0.1, 0, 50, "linear"),
+    "power": ("power", 1 / 4, 4, 2, 40, "log"),
     "first_boundary": ("last step of the first rate", 0, 1 / 2, 1 / 3, 60, "whole"),
     "second_rate": ("second rate", 0.001, 1, 0.1, 60, "log"),
     "second_boundary": ("last step of the second rate", 61 / 120, 1, 2 / 3, 59, "whole"),
     "third_rate": ("third rate", 0.001, 1, 0.03, 60, "log"),
 }
 
-LINE = """def {it}(step):
-    left = max(0, 1 - step / {decay_steps})
-    first, last = {initial_learning_rate}, {end_learning_rate}
-    return last + (first - last) * left"""
+RAMP = """{it} = schedules.Ramp(
+    start={initial_learning_rate},
+    end={end_learning_rate},
+    steps={decay_steps},
+    shape=%s,
+)"""  # the last rate may be the higher one, which a decay refuses
 
 LATE = {
     "keras": [
@@ -41,7 +44,7 @@ LATE = {
         return {"decay": self.decay, "start": self.start}""",
         "schedule = LateStart(decay, start={start})",
     ],
-    "lrlib": ["def schedule(step):\n    return decay(max(0, step - {start}))"],
+    "lrlib": ["schedule = decay.shift({start})"],
 }
 
 
@@ -54,7 +57,11 @@ TABLE = """{it} = %s(
 def decays(steps: int, initial_learning_rate: float) -> list[dict]:
     """Return the entries for a run of so many steps."""
     line = ("initial_learning_rate", "decay_steps", "end_learning_rate")
-    of_line = {"keras": _call("schedules.PolynomialDecay", line), "lrlib": LINE}
+    of_line = {"keras": _call("schedules.PolynomialDecay", line), "lrlib": RAMP % '"linear"'}
+    alpha = "    alpha={end_learning_rate} / {initial_learning_rate},\n"
+    of_cosine = {"keras": _call("schedules.CosineDecay", line[:2], alpha), "lrlib": RAMP % '"cosine"'}
+    of_power = {"keras": _call("schedules.PolynomialDecay", (*line, "power")), "lrlib": RAMP % "{power}"}
+    whole = {"imported": "schedules", "decay_steps": (1 / 120, 1, 1, 119)}
     table = "initial_learning_rate", "first_boundary", "second_rate", "second_boundary", "third_rate"
     of_table = {"keras": TABLE % "schedules.PiecewiseConstantDecay", "lrlib": TABLE % "PiecewiseConstantDecay"}
     of_step = _code(schedules.StepDecay)
@@ -66,8 +73,12 @@ def decays(steps: int, initial_learning_rate: float) -> list[dict]:
         _entry("step", "step decay", "step", _fields(schedules.StepDecay), of_step, "StepDecay"),
         _of_class("exponential", "exponential decay", schedules.ExponentialDecay),
         _of_class("inverse-time", "inverse-time decay", schedules.InverseTimeDecay, decay_rate=(0.1, 10, 1, 40)),
-        _entry("linear", "line to the end", "linear", line, of_line, decay_steps=(1 / 120, 1, 1, 119)),
-        _entry("late", "late line", "linear", line, of_line, late=0.8, decay_steps=(1 / 120, 1, 1 / 5, 119)),
+        _entry("linear", "line to the end", "linear", line, of_line, **whole),
+        _entry("cosine", "cosine to the end", "cosine", line, of_cosine, **whole),
+        _entry("power", "power to the end", "power", (*line, "power"), of_power, **whole),
+        _entry(
+            "late", "late line", "linear", line, of_line, late=0.8, **whole | {"decay_steps": (1 / 120, 1, 1 / 5, 119)}
+        ),
     ]
     for entry in entries:
         for about in entry["parameters"].values():

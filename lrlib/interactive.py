@@ -174,7 +174,7 @@ def decays(steps: int = 600, initial_learning_rate: float = 0.3, chosen: str = "
         The first rate of every decay, from 0.01 to 1.
     chosen : str
         The decay at first: ``"constant"``, ``"piecewise"``, ``"step"``, ``"exponential"``, ``"inverse-time"``,
-        ``"linear"`` or ``"late"``.
+        ``"linear"``, ``"cosine"``, ``"power"`` or ``"late"``.
 
     Raises
     ------

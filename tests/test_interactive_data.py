@@ -48,7 +48,7 @@ def test_the_workbench_has_the_fields_of_the_classes():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"steps": 119}, {"steps": 600.5}, {"initial_learning_rate": 2.0}, {"chosen": "cosine"}]
+    "wrong", [{"steps": 119}, {"steps": 600.5}, {"initial_learning_rate": 2.0}, {"chosen": "cosines"}]
 )
 def test_a_workbench_refuses(wrong):
     (name,) = wrong

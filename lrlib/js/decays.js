@@ -23,6 +23,8 @@ lr-figure .lr-told { flex: 1 1 3rem; }
 
   /* How many whole lengths a step has behind it, as lrlib.schedules.stairs has it. */
   const stairs = (t, length) => Math.floor((t - (t % length)) / length + 0.5);
+  const left = (t, p) => Math.max(0, 1 - t / p.decay_steps);
+  const fall = (p, share) => p.end_learning_rate + (p.initial_learning_rate - p.end_learning_rate) * share;
   const clock = (t, p) => (p.staircase ? stairs(t, p.decay_steps) : t / p.decay_steps);
 
   const formulas = {
@@ -31,7 +33,9 @@ lr-figure .lr-told { flex: 1 1 3rem; }
     step: (t, p) => p.initial_learning_rate * p.decay_rate ** stairs(t, p.decay_steps),
     exponential: (t, p) => p.initial_learning_rate * p.decay_rate ** clock(t, p),
     inverse_time: (t, p) => p.initial_learning_rate / (1 + p.decay_rate * clock(t, p)),
-    linear: (t, p) => p.end_learning_rate + (p.initial_learning_rate - p.end_learning_rate) * Math.max(0, 1 - t / p.decay_steps),
+    linear: (t, p) => fall(p, left(t, p)),
+    cosine: (t, p) => fall(p, Math.sin((Math.PI / 2) * left(t, p)) ** 2),
+    power: (t, p) => fall(p, left(t, p) ** p.power),
   };
 
   /* What is drawn: { entry, p: its parameters, start: the step at which it begins }. */
