@@ -24,7 +24,7 @@ from lrlib.schedules import (
     warmup,
 )
 
-__version__ = "0.4.0"
+__version__ = "0.5.0"
 
 __all__ = [
     "Constant",
