@@ -14,6 +14,7 @@ from jupyter_cache.base import CacheBundleIn
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT / "tools"))
 import check  # noqa: E402
+import chromium  # noqa: E402
 
 NOWHERE = os.environ | {"CHROMIUM": "/nowhere/chromium"}
 
@@ -28,6 +29,49 @@ def test_without_a_browser_the_check_fails_at_once():
 def test_a_browser_that_is_named_and_not_there_is_told(program):
     run = subprocess.run([sys.executable, ROOT / "tools" / program], env=NOWHERE, capture_output=True, text=True)
     assert run.returncode == 1 and "chromium" in run.stderr.lower() and "Traceback" not in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("system", "browser", "fonts", "expected"),
+    [
+        ({"ID": "debian"}, None, False, "fontconfig fonts-noto-cjk chromium"),
+        ({"ID": "debian"}, None, True, "chromium"),
+        ({"ID": "raspbian", "ID_LIKE": "debian"}, "/usr/bin/chromium", False, "fontconfig fonts-noto-cjk"),
+        ({"ID": "ubuntu", "ID_LIKE": "debian"}, None, False, "fontconfig fonts-noto-cjk"),
+        ({"ID": "ubuntu", "ID_LIKE": "debian"}, None, True, None),
+    ],
+)
+@pytest.mark.parametrize("root", [True, False])
+def test_what_is_not_there_is_got(system, browser, fonts, expected, root, monkeypatch):
+    """Ubuntu's Chromium comes from Playwright, and what needs root's rights has them."""
+    said = []
+    monkeypatch.setattr(chromium.sys, "platform", "linux")
+    monkeypatch.setattr(chromium.platform, "freedesktop_os_release", lambda: system)
+    monkeypatch.setattr(chromium.os, "geteuid", lambda: 0 if root else 1000, raising=False)
+    monkeypatch.setattr(chromium.shutil, "which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr(chromium, "run", lambda *command: said.append(" ".join(command)))
+    chromium.get(browser, fonts)
+    sudo, install = "" if root else "sudo ", "apt-get install -y -qq --no-install-recommends"
+    wanted = [f"{sudo}apt-get update -qq", f"{sudo}{install} {expected}"] if expected else []
+    if system["ID"] == "ubuntu":
+        wanted += [f"{sudo}{sys.executable} -m playwright install-deps chromium"]
+        wanted += [f"{sys.executable} -m playwright install chromium"]
+    assert said == wanted
+
+
+@pytest.mark.parametrize("system", ["darwin", "win32", "linux"])
+def test_elsewhere_it_is_told_what_to_install(system, monkeypatch):
+    monkeypatch.setattr(chromium.sys, "platform", system)
+    monkeypatch.setattr(chromium.platform, "freedesktop_os_release", lambda: {"ID": "fedora"})
+    with pytest.raises(SystemExit, match="Please install Google Chrome or Chromium, and a font for Chinese"):
+        chromium.get(None, False)
+
+
+def test_without_root_and_sudo_the_command_is_told(monkeypatch):
+    monkeypatch.setattr(chromium.os, "geteuid", lambda: 1000, raising=False)
+    monkeypatch.setattr(chromium.shutil, "which", lambda name: None)
+    with pytest.raises(SystemExit, match="Please run this as root: apt-get update"):
+        chromium.as_root("apt-get", "update")
 
 
 def test_the_machine_that_checks_gets_a_browser_first():

@@ -18,11 +18,13 @@ THIN = """() => {
   for (const formula of formulas.slice(1)) formula.textContent = formula.textContent;
 }"""
 # Most of axe's time goes into contrasts, text after text. Texts are of one kind where they and their parents have the
-# same names, and they and all that is painted around them the same style; the first of a kind is measured. So are all
-# fields, and all texts that share their place with a box that is not around them.
+# same names, and they and all that is painted around them the same style; the first of a kind is measured, once in the
+# life of a page, whose theme and width may change. So are all fields, and all texts that share their place with a box
+# that is not around them, at every time.
 KINDS = """(within) => {
   const UNREAD = "[aria-hidden=true], [aria-disabled=true], [inert], :disabled";
-  const kinds = new Map(), around = new WeakMap(), seen = new Set();
+  const kinds = (window.kindsOfText ??= new Map()), seen = (window.kindsMeasured ??= new Set());
+  const around = new WeakMap();
   const kind = (...parts) => {
     const key = parts.join("|");
     if (!kinds.has(key)) kinds.set(key, kinds.size);
