@@ -14,17 +14,8 @@ from where import BELOW, DESK, HTML, NONE, ROOT, found_browser
 
 # No other host has an address; so a page comes as it comes to a reader, without a question to Python at every file.
 ONLY_HERE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
-LONGEST = [
-    "axe",
-    "predict",
-    "weight",
-    "pdf",
-    "pages",
-    "sweep_explorer",
-    "decays",
-    "figures",
-    "jupyterlab",
-]  # tests of what, the longest first
+# Tests of what, the longest first.
+LONGEST = ["axe", "predict", "weight", "pdf", "pages", "sweep_explorer", "decays", "figures", "jupyterlab"]
 
 
 def pytest_collection_modifyitems(items):
