@@ -4,6 +4,7 @@ Every number on the page of speed comes from that file. A piece is one of ``PIEC
 """
 
 import json
+import re
 from pathlib import Path
 
 from docutils import nodes
@@ -60,6 +61,34 @@ def ways(found):
 def parts(found):
     """The rows of the table of a step's parts."""
     return [[title, short(found[f"piece_{name}_microseconds"])] for name, title in PARTS.items()]
+
+
+def schedules(found):
+    """The rows of the table of schedules: nanoseconds of a call, milliseconds of a million steps."""
+    calls = re.findall(r"schedule_(\w+)_call_nanoseconds", " ".join(found))
+    return [
+        [
+            f"`{name}`",
+            *(short(found[f"schedule_{name}_{what}"]) for what in ("call_nanoseconds", "million_milliseconds")),
+        ]
+        for name in calls
+    ]
+
+
+def beside(found, elsewhere):
+    """The rows of the table of frameworks: microseconds of one step."""
+    of_cosine, taken = "schedule_CosineDecay", elsewhere["microseconds"]
+    rows = {
+        "`CosineDecay` of lrlib, called": found[f"{of_cosine}_call_nanoseconds"] / 1000,
+        "`KerasSchedule` of it, compiled": found[f"{of_cosine}_bridge_compiled_microseconds"],
+        "Keras, compiled": found[f"{of_cosine}_keras_compiled_microseconds"],
+        "Keras, called": found[f"{of_cosine}_keras_microseconds"],
+        "optax, compiled": taken["optax_compiled"],
+        "optax, called": taken["optax"],
+        "PyTorch, `scheduler.step()`": taken["torch_scheduler_step"],
+        "timm, `step_update`": taken["timm_step_update"],
+    }
+    return [[name, short(value)] for name, value in rows.items()]
 
 
 def series(found, what):
@@ -145,6 +174,19 @@ class Bench(Page):
         columns = ["Part of a step", "Microseconds"]
         return [self.table(columns[0], parts(found), columns[1:])]
 
+    def schedules(self, found):
+        over = ", ".join(
+            f"{found[f'schedule_{name}_over_bare']:.2g} for `{name}`" for name in ("ExponentialDecay", "CosineDecay")
+        )
+        elsewhere = self.read("tools/parity.json", json.loads)
+        return [
+            self.table("Schedule", schedules(found), ["One call, ns", "A million steps, ms"]),
+            self.words(
+                f"A million steps take, beside the bare formula in NumPy, which checks nothing: {over} times as long."
+            ),
+            self.table("Microseconds of one step", beside(found, elsewhere), ["µs"]),
+        ]
+
     def table(self, first, rows, others=None):
         others = others or [*MODELS.values()]
         table, group = nodes.table(classes=["bench"]), nodes.tgroup(cols=1 + len(others))
@@ -157,7 +199,7 @@ class Bench(Page):
         return nodes.row("", *(nodes.entry("", self.words(cell)) for cell in cells))
 
 
-PIECES = {name: getattr(Bench, name) for name in ("machine", "ways", "memory", "limit", "costs", "parts")}
+PIECES = {name: getattr(Bench, name) for name in ("machine", "ways", "memory", "limit", "costs", "parts", "schedules")}
 
 
 def setup(app):

@@ -26,9 +26,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / "tools")]
 
 from lrlib.quiet import keras, tf  # noqa: E402 I001
+import bench_schedules  # noqa: E402
 import numpy as np  # noqa: E402
 
 from lrlib.datasets import Data, batches, digits, PARTS  # noqa: E402
@@ -413,6 +414,7 @@ def measured(size):
     peak, of_lane = in_a_fresh_process(memory_of, size)
     say(f"{size.many} lanes", {"many_lanes": size.many, "many_lanes_peak_bytes": peak, "bytes_of_lane": of_lane})
     say("parts of a step", pieces(size))
+    say("schedules", bench_schedules.measured(size is QUICK))
     say("lanes and widths", costs(size, found["products_batched_gigaflops"]))
     found |= {
         "seconds_in_all": time.perf_counter() - start,
@@ -436,6 +438,7 @@ WANTED = [  # what, the figure's name, at least or at most, so much
     ("normalised, dropout: fit / sweep", "normalised_fit_over_sweep", ">=", 20),
     ("many lanes: peak memory, bytes", "many_lanes_peak_bytes", "<=", 1.5e9),
     ("dense: sweep / bare products", "width_64_over_products", "<=", 2),
+    *bench_schedules.WANTED,
 ]
 
 

@@ -65,7 +65,7 @@ MUTANTS = [
     ),
     Mutant(
         "a stair begins one step late where a quotient is rounded", "schedules.base",
-        "keras::in_fit_a_stair_begins_on_time", None, "(step - step % length) / length + 0.5", "step / length",
+        "keras::in_fit_a_stair_begins_on_time", None, "(step - rest(step, length, xp)) / length + 0.5", "step / length",
     ),
     Mutant(
         "the step is not divided by decay_steps", "schedules.decays", "schedules::exponential_smooth_and_in_stairs", 6,
@@ -78,7 +78,7 @@ MUTANTS = [
     ),
     Mutant(
         "a cosine goes half of its way", "schedules.shapes", "shapes::decays_to_an_end_by_hand", None,
-        "xp.sin(0.5 * math.pi * (", "xp.sin(0.25 * math.pi * (",
+        "xp.sin(QUARTER * (", "xp.sin(0.5 * QUARTER * (",
     ),
     Mutant(
         "a square root is another root", "schedules.shapes", "parity::other_frameworks_as_recorded", None,
@@ -96,6 +96,10 @@ MUTANTS = [
         "a boundary belongs to the old piece", "schedules.composition",
         "composition::a_join_gives_each_piece_its_own_clock_and_its_boundary", None,
         "(step >= begin) & (step < end)", "(step > begin) & (step <= end)",
+    ),
+    Mutant(
+        "a bound forgets that a step moves what came before it", "schedules.prediction",
+        "prediction::the_closed_form_of_a_line", None, "rates[:-1] / to_go[1:]", "rates[:-1] / to_go[:-1]",
     ),
     Mutant(
         "the gradient has the wrong sign", "descent", "three_steps_by_hand", 1,

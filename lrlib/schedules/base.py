@@ -475,7 +475,12 @@ def stairs(step, length: float, xp=np):
     >>> stairs(np.array([48.0, 49.0, 97.0, 98.0]), 49.0)
     array([0., 1., 1., 2.])
     """
-    return xp.floor((step - step % length) / length + 0.5)
+    return xp.floor((step - rest(step, length, xp)) / length + 0.5)
+
+
+def rest(step, length: float, xp=np):
+    """Return what is left of a step behind its last whole length, exactly; NumPy has it twice as fast for no sign."""
+    return np.fmod(step, length) if xp is np else step % length
 
 
 @dataclass(frozen=True)
@@ -698,4 +703,4 @@ class Repeated(_Changed):
         settle(self, period=_checks.positive("period", self.period))
 
     def formula(self, step, xp=np):
-        return self.schedule.formula(step % self.period, xp)
+        return self.schedule.formula(rest(step, self.period, xp), xp)

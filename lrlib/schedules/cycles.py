@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lrlib import _checks
-from lrlib.schedules.base import Constant, Schedule, settle, stairs
+from lrlib.schedules.base import Constant, Schedule, rest, settle, stairs
 from lrlib.schedules.composition import Join
 from lrlib.schedules.shapes import Ramp, anneal, checked_shape
 
@@ -72,7 +72,7 @@ class Triangular(Schedule):
 
     def formula(self, step, xp=np):
         period = 2.0 * self.step_size
-        height = 1.0 - abs(step % period / self.step_size - 1.0)
+        height = 1.0 - abs(rest(step, period, xp) / self.step_size - 1.0)
         if self.mode == "triangular2":
             height = height * 0.5 ** stairs(step, period, xp)
         elif self.mode == "exp_range":
@@ -149,7 +149,7 @@ class CosineDecayRestarts(Schedule):
     def formula(self, step, xp=np):
         first, growth = self.first_decay_steps, self.t_mul - 1.0
         if growth == 0:
-            cycle, position = stairs(step, first, xp), step % first / first
+            cycle, position = stairs(step, first, xp), rest(step, first, xp) / first
         else:
             elapsed = step / first
             cycle = xp.floor(xp.log1p(elapsed * growth) / math.log1p(growth) + 1e-9)

@@ -11,14 +11,16 @@ from numbers import Real
 import numpy as np
 
 from lrlib import _checks
-from lrlib.schedules.base import Schedule, of_a_float, settle, stairs
+from lrlib.schedules.base import Schedule, of_a_float, rest, settle, stairs
+
+QUARTER = 0.5 * math.pi  # of a turn
 
 # The share of the start at a position, and what is missing of it: each without the rounding of a difference from 1.
 SHARES: dict[str, tuple[Callable, Callable]] = {
     "linear": (lambda position, xp: 1.0 - position, lambda position, xp: position),
     "cosine": (
-        lambda position, xp: xp.sin(0.5 * math.pi * (1.0 - position)) ** 2,
-        lambda position, xp: xp.sin(0.5 * math.pi * position) ** 2,
+        lambda position, xp: xp.sin(QUARTER * (1.0 - position)) ** 2,
+        lambda position, xp: xp.sin(QUARTER * position) ** 2,
     ),
     "1-sqrt": (lambda position, xp: 1.0 - xp.sqrt(position), lambda position, xp: xp.sqrt(position)),
 }
@@ -87,12 +89,14 @@ def anneal(start, end, position, shape: str | float = "linear", xp=np):
     if shape == "exponential":
         rate = start ** (1.0 - position) * end**position
     else:  # the higher rate has an exact share, so that a rate near 0 is exact too
-        if isinstance(shape, str):
-            if shape not in SHARES:
-                checked_shape(shape, start, end)
+        if shape in SHARES:
             share = SHARES[shape][rises](position, xp)
+        elif isinstance(shape, str):
+            checked_shape(shape, start, end)
         else:
             share = 1.0 - (1.0 - position) ** shape if rises else (1.0 - position) ** shape
+        if numbers and lowest == 0:
+            return highest * share
         rate = highest * share + lowest * (1.0 - share)
     if not numbers:
         lowest, highest = xp.minimum(start, end), xp.maximum(start, end)
@@ -103,8 +107,10 @@ def anneal(start, end, position, shape: str | float = "linear", xp=np):
 
 def _gone(step, length: float, xp):
     """Return the share of a length that has gone: 1 from its end on, where a compiler's rounded 1 / length is not."""
+    if xp is of_a_float:
+        return step / length if step < length else 1.0
     gone = xp.minimum(step / length, 1.0)
-    return gone if xp is np or xp is of_a_float else xp.where(step < length, gone, 1.0)
+    return gone if xp is np else xp.where(step < length, gone, 1.0)
 
 
 @dataclass(frozen=True)
@@ -297,7 +303,7 @@ class PolynomialDecay(_ToAnEnd):
     def formula(self, step, xp=np):
         if self.cycle:
             ended = stairs(step, self.decay_steps, xp)
-            begun = xp.where(step % self.decay_steps > 0, ended + 1.0, xp.maximum(ended, 1.0))
+            begun = xp.where(rest(step, self.decay_steps, xp) > 0, ended + 1.0, xp.maximum(ended, 1.0))
             position = xp.minimum(step / (self.decay_steps * begun), 1.0)
         else:
             position = _gone(step, self.decay_steps, xp)
