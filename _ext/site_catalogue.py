@@ -14,6 +14,7 @@ from site_verdicts import Page
 from lrlib import preview, schedules
 from lrlib.schedules import bound
 
+ADDRESS = re.compile(r"https://\S+?(?=[.;,]?(?:\s|$))")  # in a docstring's source
 RUN = 400  # updates; the pictures and the numbers are of such a run
 FRAMEWORKS = {
     "keras": "Keras",
@@ -133,7 +134,7 @@ class Catalogue(Page):
         if there:
             section += self.framework(there)
         if source:
-            section += self.words(f"Source: {source}")
+            section += self.words("Source: " + ADDRESS.sub(r"<\g<0>>", source))
         self.state.document.note_explicit_target(section, section)
         return section
 

@@ -369,7 +369,8 @@ def test_a_cluster_that_closes_meanwhile_is_an_error_that_keeps_what_is_finished
 
 
 INTERRUPTED = """
-import os, sys, time
+import os, signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background of a shell ignores it
 from pathlib import Path
 import joblib
 from lrlib.shards import Unfinished, run

@@ -137,7 +137,10 @@ def warmup(steps: int, start: float = 0.0, shape: str | float = "linear", conven
 
     .. math::
 
-        \eta(t) = \text{anneal}(\eta_a, s(0), x) \text{ for } t < W, \qquad \eta(t) = s(t - W) \text{ from then on}
+        \begin{aligned}
+        & \eta(t) = \text{anneal}(\eta_a, s(0), x) \text{ for } t < W, \\
+        & \eta(t) = s(t - W) \text{ from then on}
+        \end{aligned}
 
     Parameters
     ----------

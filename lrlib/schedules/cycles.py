@@ -19,8 +19,10 @@ class Triangular(Schedule):
 
     .. math::
 
-        \eta(t) = \eta_a + (\eta_b - \eta_a) \, \Lambda(t \bmod 2 S) \, g(t), \qquad
-        \Lambda(u) = 1 - |u / S - 1|
+        \begin{aligned}
+        & \eta(t) = \eta_a + (\eta_b - \eta_a) \, \Lambda(t \bmod 2 S) \, g(t), \\
+        & \Lambda(u) = 1 - |u / S - 1|
+        \end{aligned}
 
     with :math:`g = 1` for ``"triangular"``, :math:`g = 2^{-\lfloor t / 2 S \rfloor}` for ``"triangular2"`` and
     :math:`g = \gamma^t` for ``"exp_range"``.
@@ -90,8 +92,10 @@ class CosineDecayRestarts(Schedule):
 
     .. math::
 
-        \eta(t) = \eta_1 + (\eta_0 m^i - \eta_1) \, \tfrac{1}{2} \left(1 + \cos \pi \frac{t - t_i}{T_i}\right), \qquad
-        T_i = T_0 \, k^i, \quad t_i = T_0 + \dots + T_{i - 1}
+        \begin{aligned}
+        & \eta(t) = \eta_1 + (\eta_0 m^i - \eta_1) \, \tfrac{1}{2} \left(1 + \cos \pi \frac{t - t_i}{T_i}\right), \\
+        & T_i = T_0 \, k^i, \quad t_i = T_0 + \dots + T_{i - 1}
+        \end{aligned}
 
     with :math:`i` the last cycle that has begun, :math:`t_i \le t`. A step on which a cycle begins has its full rate,
     where implementations that round a logarithm down give some of them the end. So a beginning that lies after a step
@@ -181,8 +185,11 @@ class OneCycle(_Composite):
 
     .. math::
 
-        \eta(t) = \text{anneal}(\eta_0, \eta_b, t / p) \text{ for } t < p, \qquad
-        \eta(t) = \text{anneal}(\eta_b, \eta_1, (t - p) / (N - p)) \text{ from then on}, \qquad p = q N
+        \begin{aligned}
+        & \eta(t) = \text{anneal}(\eta_0, \eta_b, t / p) \text{ for } t < p, \\
+        & \eta(t) = \text{anneal}(\eta_b, \eta_1, (t - p) / (N - p)) \text{ from then on}, \\
+        & p = q N
+        \end{aligned}
 
     Parameters
     ----------
@@ -244,9 +251,11 @@ class WarmupStableDecay(_Composite):
 
     .. math::
 
-        \eta(t) = \eta_b \, t / W \text{ for } t < W, \qquad
-        \eta(t) = \eta_b \text{ for } W \le t < N - D, \qquad
-        \eta(t) = \text{anneal}(\eta_b, \eta_1, (t - N + D) / D) \text{ from then on}
+        \begin{aligned}
+        & \eta(t) = \eta_b \, t / W \text{ for } t < W, \\
+        & \eta(t) = \eta_b \text{ for } W \le t < N - D, \\
+        & \eta(t) = \text{anneal}(\eta_b, \eta_1, (t - N + D) / D) \text{ from then on}
+        \end{aligned}
 
     Parameters
     ----------

@@ -151,8 +151,10 @@ class ExponentialDecay(_Staircase):
 
     .. math::
 
-        \eta(t) = \eta_0 \, r^{t / T}, \qquad
-        \text{staircase: } \eta(t) = \eta_0 \, r^{\lfloor t / T \rfloor}
+        \begin{aligned}
+        & \eta(t) = \eta_0 \, r^{t / T}, \\
+        & \text{staircase: } \eta(t) = \eta_0 \, r^{\lfloor t / T \rfloor}
+        \end{aligned}
 
     Parameters
     ----------
@@ -192,8 +194,10 @@ class InverseTimeDecay(_Staircase):
 
     .. math::
 
-        \eta(t) = \frac{\eta_0}{1 + r \, t / T}, \qquad
-        \text{staircase: } \eta(t) = \frac{\eta_0}{1 + r \lfloor t / T \rfloor}
+        \begin{aligned}
+        & \eta(t) = \frac{\eta_0}{1 + r \, t / T}, \\
+        & \text{staircase: } \eta(t) = \frac{\eta_0}{1 + r \lfloor t / T \rfloor}
+        \end{aligned}
 
     Parameters
     ----------
@@ -236,8 +240,10 @@ class NaturalExponentialDecay(_Staircase):
 
     .. math::
 
-        \eta(t) = \eta_0 \, e^{-r t / T}, \qquad
-        \text{staircase: } \eta(t) = \eta_0 \, e^{-r \lfloor t / T \rfloor}
+        \begin{aligned}
+        & \eta(t) = \eta_0 \, e^{-r t / T}, \\
+        & \text{staircase: } \eta(t) = \eta_0 \, e^{-r \lfloor t / T \rfloor}
+        \end{aligned}
 
     It is :class:`ExponentialDecay` with a ``decay_rate`` of :math:`e^{-r}`.
 

@@ -325,9 +325,11 @@ def bound(schedule, steps: int, tuned: bool = True) -> float:
 
     .. math::
 
-        \frac{D^2}{2 \sum_t \eta_t} + \frac{G^2}{2} \left( \frac{\sum_t \eta_t^2}{\sum_t \eta_t}
-        + \sum_{k=0}^{n-2} \frac{\eta_k}{\sum_{t>k} \eta_t} \cdot
-        \frac{\sum_{t \ge k} \eta_t^2}{\sum_{t \ge k} \eta_t} \right)
+        \begin{aligned}
+        & \frac{D^2}{2 \sum_t \eta_t} + \frac{G^2}{2} \left( \frac{\sum_t \eta_t^2}{\sum_t \eta_t} + R \right), \\
+        & R = \sum_{k=0}^{n-2} \frac{\eta_k}{\sum_{t>k} \eta_t} \cdot
+        \frac{\sum_{t \ge k} \eta_t^2}{\sum_{t \ge k} \eta_t}
+        \end{aligned}
 
     Here :math:`D = G = 1`. The first term, the way to go, falls as the rates grow, and the second, the noise, grows
     with them. So there is a best multiple of the schedule, with which the bound is

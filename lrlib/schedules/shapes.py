@@ -46,8 +46,10 @@ def anneal(start, end, position, shape: str | float = "linear", xp=np):
 
     .. math::
 
-        \eta(x) = s(x) \, \eta_a + (1 - s(x)) \, \eta_b, \qquad
-        s(x) = 1 - x, \quad (1 - x)^p, \quad \tfrac{1}{2}(1 + \cos \pi x), \quad 1 - \sqrt{x}
+        \begin{aligned}
+        & \eta(x) = s(x) \, \eta_a + (1 - s(x)) \, \eta_b, \\
+        & s(x) = 1 - x, \quad (1 - x)^p, \quad \tfrac{1}{2}(1 + \cos \pi x), \quad 1 - \sqrt{x}
+        \end{aligned}
 
     and :math:`\eta(x) = \eta_a^{1 - x} \eta_b^x` for the exponential shape.
 
@@ -316,8 +318,10 @@ class LinearCosineDecay(Schedule):
 
     .. math::
 
-        \eta(t) = \eta_0 \left( (\alpha + 1 - x) \, \tfrac{1}{2} \left(1 + \cos(2 \pi n x)\right) + \beta \right),
-        \qquad x = \min(t / T, 1)
+        \begin{aligned}
+        & \eta(t) = \eta_0 \left( (\alpha + 1 - x) \, \tfrac{1}{2} \left(1 + \cos(2 \pi n x)\right) + \beta \right), \\
+        & x = \min(t / T, 1)
+        \end{aligned}
 
     Parameters
     ----------
