@@ -199,6 +199,13 @@ class Saved(Own):
         return super().get_config() | {"units": self.units}
 
 
+class Forgetful(Own):
+    """Keras saves it, and cannot make it again."""
+
+    def get_config(self):
+        return {"name": self.name}
+
+
 def test_a_model_of_each_kind_can_be_sent():
     own, adam = Saved(3), keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
     own(np.ones((1, 3)))
@@ -212,7 +219,7 @@ def test_a_model_of_each_kind_can_be_sent():
 def test_what_cannot_be_sent_is_refused_before_any_training(somewhere, tmp_path):
     refused(lambda: run(Path.touch, sys.stdout, SHARDS), TypeError, "must be able to go to another process")
     nameless = keras.layers.Dense(3, lambda x: x)
-    for layer, why in ((Own(3), "get_config"), (nameless, "a lambda has no name")):
+    for layer, why in ((Own(3), "get_config"), (Forgetful(3), "Forgetful"), (nameless, "a lambda has no name")):
         refused(lambda layer=layer: run(Path.touch, layer, SHARDS), TypeError, "go to another process", why)
 
 
