@@ -141,8 +141,6 @@ class Verdicts(Page):
 
     def run(self):
         statements, outcomes = self.read(self.arguments[0], yaml.safe_load), self.outcomes(self.arguments[1])
-        if not statements:
-            return []
         kind = statements[0]["id"][0]  # S or F
         outcomes = {name: outcome for name, outcome in outcomes.items() if name[0] == kind}
         found = [each for each in records(self.env, "lrlib_verdict") if each[1]["statement"][0] == kind]

@@ -76,6 +76,20 @@ def non_negative(name: str, value: object) -> float:
     return number
 
 
+def at_most(name: str, value: object, of: str, highest: float) -> float:
+    """Return ``value`` as a float from 0 to ``highest``, which is the value of the argument ``of``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`non_negative`, and if it is above ``highest``.
+    """
+    number = non_negative(name, value)
+    if number > highest:
+        raise ValueError(f"{name} must not be above {of}, {highest!r}, got {value!r}")
+    return number
+
+
 def whole(name: str, value: object, at_least: int) -> int:
     """Return ``value``, a count or a position, as an int; 2.0 is not one.
 
@@ -119,3 +133,16 @@ def sequence(name: str, value: object) -> list:
     if isinstance(value, (str, bytes)) or not hasattr(value, "__iter__"):
         raise TypeError(f"{name} must be a sequence of numbers, got {value!r}")
     return list(value)
+
+
+def increasing(name: str, values: tuple) -> tuple:
+    """Return ``values``, numbers that have been checked one by one.
+
+    Raises
+    ------
+    ValueError
+        If one is not above the one before it.
+    """
+    if any(b <= a for a, b in zip(values, values[1:], strict=False)):
+        raise ValueError(f"{name} must be strictly increasing, got {list(values)}")
+    return values

@@ -53,8 +53,7 @@ class Shape:
 @cache
 def losses(setting, name):
     """What each judging seed gets with this shape, at its own best peak."""
-    scale = 1 - setting.momentum if setting.optimizer == "SGD" else 1 / 32
-    return setting.judged(PEAKS * scale * (1 if setting.width else 2), Shape(name, setting.steps))
+    return setting.judged(PEAKS * setting.scale, Shape(name, setting.steps))
 
 
 def line_and_cosine_are_near(setting):

@@ -35,9 +35,7 @@ ON_DIGITS = (
 
 def grid(setting):
     """The peaks among which each course finds its best."""
-    scale = 1 - setting.momentum if setting.optimizer == "SGD" else 1 / 32
-    scale *= {"diabetes": 1 / 16}.get(setting.data, 1) * (1 if setting.width else 2)
-    return PEAKS * scale
+    return PEAKS * setting.scale
 
 
 def one_cycle_gains_nothing(setting):
@@ -51,11 +49,10 @@ def one_cycle_gains_nothing(setting):
 
 def cycles_must_be_tuned(setting):
     """With a largest rate eight times too small or too large the cycles end higher."""
-    course, measure = Triangular(1 / 4, 1, setting.steps / 8), setting.measure
-    best = best_rate(setting.sweep(grid(setting), CHOOSE, course), f"validation_{measure}").learning_rate
+    course = Triangular(1 / 4, 1, setting.steps / 8)
+    best = best_rate(setting.sweep(grid(setting), CHOOSE, course), f"validation_{setting.measure}").learning_rate
     runs = setting.sweep([best / OFF, best, best * OFF], JUDGE, course)
-    tested = 1 - runs.test_accuracy if measure == "accuracy" else runs.test_loss
-    small, right, large = tested.where(~runs.failed, np.inf).values
+    small, right, large = setting.tested(runs)
     held = below(right, small) and below(right, large)
     return Outcome(held, f"{small.mean():.3g}, {right.mean():.3g}, {large.mean():.3g}")
 

@@ -40,8 +40,9 @@ def cosine(steps):
 @cache
 def peak(setting, course):
     """The peak that the choosing seeds choose for this course over the whole budget of the setting."""
-    scale = (1 - setting.momentum if setting.optimizer == "SGD" else 1 / 32) * (1 if setting.width else 2)
-    best = best_rate(setting.sweep(PEAKS * scale, CHOOSE, course(setting.steps)), f"validation_{setting.measure}")
+    best = best_rate(
+        setting.sweep(PEAKS * setting.scale, CHOOSE, course(setting.steps)), f"validation_{setting.measure}"
+    )
     return best.learning_rate
 
 
@@ -49,9 +50,7 @@ def peak(setting, course):
 def judged(setting, course, planned_for, at):
     """What each judging seed gets after ``setting.steps``, at a given peak of a course planned for some steps."""
     runs = setting.sweep([at], JUDGE, course(planned_for)).isel(learning_rate=0)
-    tested = runs[f"test_{setting.measure}"]
-    tested = 1 - tested if setting.measure == "accuracy" else tested
-    return tested.where(~runs.failed, np.inf).values
+    return setting.tested(runs)
 
 
 def as_good_at_both_budgets(setting):

@@ -60,9 +60,7 @@ class Drop:
 @cache
 def losses(setting, schedule=None):
     """What each judging seed gets with this course of the rate, at its own best peak."""
-    scale = 1 - setting.momentum if setting.optimizer == "SGD" else 1 / 32
-    scale *= {"diabetes": 1 / 16}.get(setting.data, 1) * (1 if setting.width else 2)
-    return setting.judged(PEAKS * scale, schedule)
+    return setting.judged(PEAKS * setting.scale, schedule)
 
 
 def late_beats_constant(setting):

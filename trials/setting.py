@@ -64,6 +64,12 @@ class Setting:
         model.compile(getattr(keras.optimizers, self.optimizer)(**settings), loss)
         return model
 
+    @property
+    def scale(self) -> float:
+        """By how much its best rates differ, roughly, from those of plain SGD with a hidden layer on the digits."""
+        of_optimizer = 1 - self.momentum if self.optimizer == "SGD" else 1 / 32
+        return of_optimizer * {"diabetes": 1 / 16}.get(self.data, 1) * (1 if self.width else 2)
+
     def sweep(self, learning_rates, seeds, schedule=None):
         """Train with every rate and seed; ``schedule`` is a factor for each step."""
         seeds = [self.first_seed + seed for seed in seeds]
@@ -77,9 +83,13 @@ class Setting:
         """
         best = best_rate(self.sweep(peaks, CHOOSE, schedule), f"validation_{self.measure}")
         judging = self.sweep([best.learning_rate], JUDGE, schedule).isel(learning_rate=0)
-        tested = judging[f"test_{self.measure}"]
+        return self.tested(judging)
+
+    def tested(self, runs) -> np.ndarray:
+        """Return what runs get on test data; lower is better, and a run that failed is infinite."""
+        tested = runs[f"test_{self.measure}"]
         tested = 1 - tested if self.measure == "accuracy" else tested
-        return tested.where(~judging.failed, np.inf).values
+        return tested.where(~runs.failed, np.inf).values
 
 
 def below(a, b, margin=0.0) -> bool:

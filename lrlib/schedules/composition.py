@@ -40,8 +40,7 @@ class Join(Schedule):
         schedules = tuple(as_schedule(each, f"schedules[{i}]") for i, each in enumerate(schedules))
         boundaries = _checks.sequence("boundaries", self.boundaries)
         boundaries = tuple(_whole_but_for_rounding(f"boundaries[{i}]", b) for i, b in enumerate(boundaries))
-        if any(b <= a for a, b in zip(boundaries, boundaries[1:], strict=False)):
-            raise ValueError(f"boundaries must be strictly increasing, got {list(boundaries)}")
+        _checks.increasing("boundaries", boundaries)
         if len(schedules) != len(boundaries) + 1:
             raise ValueError(
                 f"schedules must be one more than boundaries: {len(boundaries)} boundaries "

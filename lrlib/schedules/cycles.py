@@ -138,9 +138,7 @@ class CosineDecayRestarts(Schedule):
 
     def __post_init__(self):
         initial = _checks.positive("initial_learning_rate", self.initial_learning_rate)
-        end = _checks.non_negative("end_learning_rate", self.end_learning_rate)
-        if end > initial:
-            raise ValueError(f"end_learning_rate must not be above initial_learning_rate, {initial!r}, got {end!r}")
+        end = _checks.at_most("end_learning_rate", self.end_learning_rate, "initial_learning_rate", initial)
         t_mul, m_mul = _checks.positive("t_mul", self.t_mul), _checks.positive("m_mul", self.m_mul)
         if t_mul < 1:
             raise ValueError(f"t_mul must be at least 1, got {self.t_mul!r}")
@@ -234,9 +232,9 @@ class OneCycle(_Composite):
         if share >= 1:
             raise ValueError(f"pct_start must be below 1, got {self.pct_start!r}")
         first = peak / 25 if self.initial_learning_rate is None else self.initial_learning_rate
-        first = _at_most("initial_learning_rate", first, "max_learning_rate", peak)
+        first = _checks.at_most("initial_learning_rate", first, "max_learning_rate", peak)
         last = first / 1e4 if self.end_learning_rate is None else self.end_learning_rate
-        last = _at_most("end_learning_rate", last, "max_learning_rate", peak)
+        last = _checks.at_most("end_learning_rate", last, "max_learning_rate", peak)
         shape = checked_shape(checked_shape(self.shape, first, peak), peak, last)
         settle(self, max_learning_rate=peak, total_steps=total, pct_start=share, shape=shape)
         settle(self, initial_learning_rate=first, end_learning_rate=last)
@@ -308,7 +306,7 @@ class WarmupStableDecay(_Composite):
                 f"warmup_steps and decay_steps together must not be more than total_steps, {total!r}, "
                 f"got {up!r} and {down!r}"
             )
-        end = _at_most("end_learning_rate", self.end_learning_rate, "peak_learning_rate", peak)
+        end = _checks.at_most("end_learning_rate", self.end_learning_rate, "peak_learning_rate", peak)
         shape = checked_shape(self.shape, peak, end)
         settle(self, peak_learning_rate=peak, total_steps=total, warmup_steps=up, decay_steps=down)
         settle(self, end_learning_rate=end, shape=shape)
@@ -317,10 +315,3 @@ class WarmupStableDecay(_Composite):
             begins.append((up, Constant(peak)))
         begins.append((total - down, Ramp(peak, end, down, shape)))
         settle(self, whole=Join([schedule for _, schedule in begins], [begin for begin, _ in begins[1:]]))
-
-
-def _at_most(name: str, value: object, of: str, highest: float) -> float:
-    number = _checks.non_negative(name, value)
-    if number > highest:
-        raise ValueError(f"{name} must not be above {of}, {highest!r}, got {value!r}")
-    return number

@@ -54,8 +54,7 @@ class PiecewiseConstantDecay(Schedule):
         if boundaries and max(boundaries) >= 2**53:
             raise ValueError(f"boundaries must be below 2**53, to be exact in float64, got {max(boundaries)}")
         values = tuple(_checks.non_negative(f"values[{i}]", v) for i, v in enumerate(values))
-        if any(b <= a for a, b in zip(boundaries, boundaries[1:], strict=False)):
-            raise ValueError(f"boundaries must be strictly increasing, got {list(boundaries)}")
+        _checks.increasing("boundaries", boundaries)
         if len(values) != len(boundaries) + 1:
             raise ValueError(
                 f"values must have one entry more than boundaries: {len(boundaries)} boundaries "

@@ -170,9 +170,7 @@ class _ToAnEnd(Schedule):
 
     def __post_init__(self):
         initial = _checks.positive("initial_learning_rate", self.initial_learning_rate)
-        end = _checks.non_negative("end_learning_rate", self.end_learning_rate)
-        if end > initial:
-            raise ValueError(f"end_learning_rate must not be above initial_learning_rate, {initial!r}, got {end!r}")
+        end = _checks.at_most("end_learning_rate", self.end_learning_rate, "initial_learning_rate", initial)
         settle(
             self,
             initial_learning_rate=initial,
