@@ -19,6 +19,9 @@ COLOUR = {  # tests/test_plot.py asks whether colour-blind readers can tell them
     "inverse-time": "#7A5200",
     "linear": "#14A0BE",
     "late": "#3B1785",
+    "cosine": "#BA806C",
+    "root": "#004500",
+    "square": "#31A700",
 }
 INK, PALE = "#222222", "#9A9A9A"
 PLAIN = ("#2E3440", "#9C8468", "#6B7A8F", "#7D5A74")  # muted: what has no meaning of its own

@@ -410,7 +410,7 @@ def contrast(one, other):
 
 
 @pytest.mark.parametrize("eyes", EYES)
-@pytest.mark.parametrize("family", [slice(0, 4), slice(4, 10)], ids=["sizes", "shapes"])
+@pytest.mark.parametrize("family", [slice(0, 4), slice(4, None)], ids=["sizes", "shapes"])
 @pytest.mark.parametrize("theme", [mpl.colors.to_rgb, in_the_dark], ids=["light", "dark"])
 def test_what_is_drawn_together_can_be_told_apart(eyes, family, theme):
     seen = {name: lab(EYES[eyes] @ linear(theme(plot.COLOUR[name]))) for name in list(plot.COLOUR)[family]}
