@@ -116,7 +116,8 @@ HOUSE = [
     "_checks", "_modules", "streams", "preview", "schedules.prediction", "schedules.base", "schedules.decays",
     "schedules.shapes", "schedules.composition", "schedules.cycles", "schedules", "objectives", "descent", "claims",
     "datasets", "quiet", "keras_hooks", "_tape", "keras", "_style", "plot", "runs", "_parcel", "shards", "lane_ops",
-    "lanes", "program", "training", "proof", "sweep", "range_test", "book", "_workbench", "interactive",
+    "lanes", "program", "training", "proof", "sweep", "finders", "suggestion",
+    "range_test", "book", "_workbench", "interactive",
 ]  # fmt: skip
 
 
