@@ -16,7 +16,7 @@ from lrlib._style import COLOUR, INK, PALE, PLAIN, WIDTH, band, colour, figure_o
 from lrlib.schedules import as_schedule
 
 __all__ = [
-    "COLOUR", "INK", "PALE", "PLAIN", "WIDTH", "band", "colour", "compare", "contours", "curves", "figure_of",
+    "COLOUR", "INK", "PALE", "PLAIN", "WIDTH", "band", "colour", "compare", "contours", "curves", "draw_u", "figure_of",
     "heat_map", "loss_and_rate", "meanings", "path", "schedules", "to_svg", "u_shape", "use_style",
 ]  # fmt: skip
 
@@ -271,12 +271,34 @@ def u_shape(runs, measure: str = "validation_loss", rates: Sequence[float] = ())
         If no rate has a finite mean, or a rate to be marked is not in the sweep.
     """
     figure, axes = figure_of(2.8)
+    draw_u(axes, runs, measure, rates)
+    return _style.with_legend(figure, axes, 3)
+
+
+def draw_u(axes, runs, measure: str, rates: Sequence[float] = (), best: float | None = None) -> None:
+    """Draw into a panel what :func:`u_shape` draws, without its legend.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+        The panel.
+    runs, measure, rates
+        As there.
+    best : float, optional
+        The rate in the ring, by default the one with the lowest mean.
+
+    Raises
+    ------
+    ValueError
+        As there, or if ``best`` is not in the sweep.
+    """
     runs, of_loss = runs.sortby("learning_rate"), measure.endswith("loss")
     chosen_by = measure if of_loss else "validation_loss"
     kinds, grid = np.array(meanings(runs, chosen_by)), runs.learning_rate.values
     (kept, failed), (losses, lost) = _kept(runs, measure), _kept(runs, chosen_by)
     means, some_failed = kept.mean("seed").values, failed.any(axis=-1)
-    best = int(np.nanargmin(np.where(lost.any(axis=-1), np.nan, losses.mean("seed"))))
+    lowest = int(np.nanargmin(np.where(lost.any(axis=-1), np.nan, losses.mean("seed"))))
+    best = lowest if best is None else _position(runs, best)
     at = [_position(runs, rate) for rate in rates]
     marked = dict(zip(at, _shades([kinds[i] for i in at]), strict=True))
     borders = _borders(grid)
@@ -297,7 +319,6 @@ def u_shape(runs, measure: str = "validation_loss", rates: Sequence[float] = ())
         axes.plot(crosses, np.full(len(crosses), 0.94), transform=axes.get_xaxis_transform(), **look)
     axes.set(xscale="log", xlabel="learning rate", ylabel=measure.replace("_", " "))
     axes.set_yscale("log" if of_loss else "linear")
-    return _style.with_legend(figure, axes, 3)
 
 
 @_style.in_style
