@@ -1,8 +1,9 @@
 """The learning rate as a pure function of the step, and runs that record the rate they applied.
 
-``import lrlib`` needs NumPy alone. TensorFlow is needed by ``lrlib.keras``, ``lrlib.quiet``, ``lrlib.sweep`` and
-``lrlib.range_test``, xarray by ``lrlib.runs``, scikit-learn by the data in ``lrlib.datasets``, SciPy by
-``lrlib.claims``, matplotlib by ``lrlib.plot``. ``from lrlib import sweep, range_test`` loads TensorFlow at that line.
+``import lrlib`` needs NumPy alone. TensorFlow is needed by ``lrlib.keras``, ``lrlib.quiet``, ``lrlib.sweep``,
+``lrlib.range_test`` and ``lrlib.find_rate``, xarray by ``lrlib.runs``, scikit-learn by the data in ``lrlib.datasets``,
+SciPy by ``lrlib.claims``, matplotlib by ``lrlib.plot``. ``from lrlib import sweep, find_rate`` loads TensorFlow at that
+line.
 """
 
 import importlib
@@ -45,7 +46,12 @@ __all__ = [
     "warmup",
 ]
 
-_LATER = {"best_rate": "lrlib.runs", "range_test": "lrlib.range_test", "sweep": "lrlib.sweep"}
+_LATER = {
+    "best_rate": "lrlib.runs",
+    "find_rate": "lrlib.find_rate",
+    "range_test": "lrlib.range_test",
+    "sweep": "lrlib.sweep",
+}
 
 
 def __dir__() -> list[str]:

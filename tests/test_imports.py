@@ -68,20 +68,20 @@ from lrlib.quiet import keras
 import lrlib
 
 IMPORTS = ["from lrlib import sweep, range_test, best_rate", "from lrlib.sweep import sweep", "import lrlib.range_test",
-           "from lrlib import best_rate", "from lrlib.range_test import range_test"]
+           "from lrlib import best_rate", "from lrlib.range_test import range_test", "from lrlib import find_rate"]
 for order in itertools.permutations(IMPORTS, 2):
     for name in [name for name in sys.modules if name.split(".")[0] == "lrlib"]:
         del sys.modules[name]
     import lrlib
-    assert not {"sweep", "range_test", "best_rate"} & set(vars(lrlib))
+    assert not {"sweep", "range_test", "find_rate", "best_rate"} & set(vars(lrlib))
     for statement in order:
         exec(statement)
-    from lrlib import best_rate, range_test, sweep
+    from lrlib import best_rate, find_rate, range_test, sweep
     import lrlib.sweep as module
     assert lrlib.sweep is sweep is module and lrlib.range_test is range_test
     import lrlib.runs
     assert lrlib.best_rate is best_rate is lrlib.runs.best_rate
-    for callable_module in (sweep, range_test):
+    for callable_module in (sweep, range_test, find_rate):
         function = getattr(callable_module, callable_module.__name__.split(".")[1])
         assert callable(callable_module) and inspect.signature(callable_module) == inspect.signature(function)
         assert inspect.ismodule(callable_module)
@@ -107,7 +107,7 @@ def test_what_needs_tensorflow_is_found_under_the_names_that_people_type():
 
 
 def test_they_are_among_the_names_that_are_offered():
-    assert {"best_rate", "range_test", "sweep", "gradient_descent"} <= set(dir(lrlib))
+    assert {"best_rate", "find_rate", "range_test", "sweep", "gradient_descent"} <= set(dir(lrlib))
 
 
 # Each room stands on those above it: design.md's table, with the small ones in their places. Only `keras` has moved up:
@@ -117,7 +117,7 @@ HOUSE = [
     "schedules.shapes", "schedules.composition", "schedules.cycles", "schedules", "objectives", "descent", "claims",
     "datasets", "quiet", "keras_hooks", "_tape", "keras", "_style", "plot", "plot_finding", "runs", "_parcel",
     "shards", "lane_ops", "lanes", "program", "training", "proof", "sweep", "finders", "suggestion",
-    "range_test", "book", "_workbench", "interactive",
+    "range_test", "find_rate", "book", "_workbench", "interactive",
 ]  # fmt: skip
 
 
