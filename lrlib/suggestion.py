@@ -1,23 +1,32 @@
-"""What a range test suggests: a rate, how sure it is, and why, or in words why it suggests none."""
+"""What a range test suggests: a rate, how sure it is, and why, or in words why it suggests none.
+
+Two readings of the same curve are here. :func:`suggest` reads where most of the fall is done and the damage has not
+begun; :func:`steepest_fall`, where the loss falls fastest, which chapter 4 explains.
+"""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-NOISE = 5.0  # standard errors: a slope that is less steep may be noise
+from lrlib import _checks
+
+DONE = 0.9  # the share of the fall that is done at the suggested rate
+BEGUN, LOST = 0.6, 0.05  # the ends of the interval: so much of the fall is done; so much of it is lost again
+DECADES = (0.3, 0.5, 0.7)  # to each side, over which losses are averaged
+NOISE = 5.0  # standard errors: a fall or a slope that is smaller may be noise
 WIDTHS = (1, 2, 4)  # of the windows in which a slope is sought, until one stands out
 
 
 @dataclass(frozen=True)
 class Suggestion:
-    """What a range test suggests; ``print(suggestion)`` shows it in one line.
+    """What a range test suggests; ``print(suggestion)`` shows it in words.
 
     Attributes
     ----------
     learning_rate : float or None
         The rate; None for a refusal.
     low, high : float
-        The interval over repeats and smoothing widths; NaN where there is none.
+        The interval over repeats and smoothing widths; NaN where nothing can be read.
     reason : str
         Why this rate, or why none.
     advice : str
@@ -33,49 +42,175 @@ class Suggestion:
     def __str__(self):
         rate = "no suggestion" if self.learning_rate is None else f"suggestion {self.learning_rate:.2g}"
         interval = f" ({self.low:.2g}–{self.high:.2g})" if self.high > 0 else ""
-        advice = f"; {self.advice}" if self.advice else ""
-        return f"{rate}{interval}: {self.reason}{advice}"
+        return f"{rate}{interval}: {self.reason}" + (f"; {self.advice}" if self.advice else "")
 
 
-def suggest(rates, losses, steps: int | None = None, factor: float = 10.0) -> Suggestion:
-    """Suggest a rate from one range test or several repeats of it, or refuse.
+def suggest(
+    rates, losses, steps: int | None = None, factor: float = 50.0, *, momentum: float = 0.0, hold: int = 1
+) -> Suggestion:
+    r"""Suggest a rate from one range test or several repeats of it, or refuse.
+
+    The repeats are averaged; one that has ended counts as one that has risen as far above its beginning as the lowest
+    loss is below it. The curve is smoothed on the axis of :math:`\log \eta`, as far to the left as to the right, by a
+    triangle whose half-width is 0.3, 0.5 or 0.7 of a decade, or one and a half times the distance of the rates if that
+    is more; each loss counts as the piece of the axis that it stands for. The loss falls from its mean over the first
+    tenth of the rates to its lowest value. The suggestion is the rate :math:`\eta` at which nine tenths of this fall
+    are done, the middle one of the three widths, times
+
+    .. math:: \frac{1 - \beta}{1 - \beta e^{-g}}, \qquad
+        g = \frac{\log(\eta_n / \eta_1)}{\text{hold} \cdot (n - 1)}.
+
+    With a momentum :math:`\beta` every gradient goes on being used, at rates that were lower when it came in: the test
+    shows at :math:`\eta` what a training at this lower, constant rate does.
+
+    The interval goes from the lowest rate at which six tenths of the fall are done, to the highest at which a twentieth
+    of it is lost again behind the lowest loss, over the three widths, for the average and for every repeat alone.
 
     Parameters
     ----------
     rates : array_like, shape (n,)
-        Positive and rising, evenly spaced or not.
+        Positive and rising, evenly spaced or not: those that the test was to try, also where it stopped early.
     losses : array_like, shape (repeats, n) or (n,)
         Raw losses of the batches. What follows the first NaN or infinity of a repeat is left out.
     steps : int, optional
-        The number of updates of the training to come.
+        The number of updates of the training to come, about which ``advice`` then says something.
     factor : float
         The widest interval with which a rate is still suggested, as the ratio of its ends.
+    momentum : float
+        :math:`\beta`, that of SGD or Adam's ``beta_1``: at least 0 and below 1.
+    hold : int
+        For how many updates each rate was held; a loss is their mean.
 
     Returns
     -------
     Suggestion
+        It has no rate where fewer than seven are known; where the loss never falls, or by less than its noise, five
+        standard errors; where it falls at the first rates already, or has not risen again at the last; where the
+        interval is too wide.
 
     Raises
     ------
     ValueError
-        If ``losses`` has not a loss for each rate, the rates are not positive and rising, ``steps`` is no positive
-        integer, or ``factor`` is not above 1.
+        If ``losses`` has not one loss for each rate, or rates are not positive and rising; if ``steps`` or ``hold`` is
+        no positive integer, ``factor`` not above 1, or ``momentum`` not between 0 and 1.
+
+    Notes
+    -----
+    The shares and widths were tuned on half of the settings of this project's study, and the other half was used to
+    report, see chapter 14.
 
     Examples
     --------
-    >>> rates = np.geomspace(1e-4, 1, 41)
-    >>> print(suggest(rates, 1 / (1 + 100 * rates)))
-    suggestion 0.01 (0.01–0.01): the loss falls fastest there
+    >>> rates = np.geomspace(1e-6, 10, 100)
+    >>> losses = 1 / (1 + (rates / 0.01) ** 2) + rates**2
+    >>> print(suggest(rates, losses))
+    suggestion 0.034 (0.013–0.28): nine tenths of the fall are done there
+    >>> print(suggest(rates, losses, factor=10))
+    no suggestion (0.013–0.28): the interval is wider than a factor of 10
+    >>> print(suggest(rates, np.ones(100)))
+    no suggestion: the loss never falls
     """
-    losses = np.atleast_2d(np.asarray(losses, dtype=np.float64))
-    found = [steepest_fall(rates, of_repeat) for of_repeat in losses]
-    answers = [rate for rate, _ in found if rate is not None]
-    if not answers:
-        return Suggestion(None, np.nan, np.nan, found[0][1])
-    low, middle, high = (float(value) for value in np.exp(np.quantile(np.log(answers), [0, 0.5, 1])))
+    rates, losses = _record(rates, losses)
+    steps = None if steps is None else _checks.whole("steps", steps, at_least=1)
+    hold, factor = _checks.whole("hold", hold, at_least=1), _checks.positive("factor", factor)
+    if factor <= 1:
+        raise ValueError(f"factor must be above 1, got {factor}")
+    momentum = _checks.non_negative("momentum", momentum)
+    if momentum >= 1:
+        raise ValueError(f"momentum must be below 1, got {momentum}")
+    known = np.isfinite(losses).sum(axis=1)
+    if np.median(known) < 7:
+        return _refused("the loss is known at fewer than seven rates")
+    smoothing = [_smoothing(np.log10(rates), decades) for decades in DECADES]
+    averaged = [_Curve(rates, losses, weights) for weights in smoothing]
+    if reason := next((curve.problem for curve in averaged if curve.problem), None):
+        return _refused(reason)
+    alone = [_Curve(rates, losses[[i]], weights) for i in range(len(losses)) for weights in smoothing]
+    read = averaged + [curve for curve in alone if not curve.problem]
+    growth = np.log(rates[-1] / rates[0]) / (len(rates) - 1) / hold
+    lag = (1 - momentum) / (1 - momentum * np.exp(-growth))
+    rate = float(np.median([curve.fallen(DONE) for curve in averaged]) * lag)
+    low = float(min(curve.fallen(BEGUN) for curve in read) * lag)
+    high = float(max(curve.risen(LOST) for curve in read) * lag)
     if high > factor * low:
-        return Suggestion(None, low, high, f"the interval is wider than a factor of {factor:g}")
-    return Suggestion(middle, low, high, "the loss falls fastest there")
+        return _refused(f"the interval is wider than a factor of {factor:g}", low, high)
+    advice = "" if steps is None else _advice(rate, steps, growth, len(rates) * hold)
+    return Suggestion(rate, low, high, "nine tenths of the fall are done there", advice)
+
+
+def _refused(reason: str, low: float = np.nan, high: float = np.nan) -> Suggestion:
+    return Suggestion(None, low, high, reason)
+
+
+def _advice(rate: float, steps: int, growth: float, updates: int) -> str:
+    """Say what the theory of chapter 4 makes of a training of so many steps."""
+    # the rates so far sum up to rate / growth, those of the training to rate * steps
+    farther = steps * growth
+    if steps < updates:
+        return f"the test has {updates} updates and the training only {steps}, so a higher rate may be better"
+    return (
+        f"{steps} updates with it go {farther:.0f} times as far as the test had come there, and {rate / farther:.2g} "
+        f"would go as far: the longer the training and the noisier the data, the more a rate between them may win"
+    )
+
+
+class _Curve:
+    """The smoothed losses of some repeats, with what is read from them; ``problem`` says why nothing can be."""
+
+    def __init__(self, rates, losses, weights):
+        first = max(1, len(rates) // 10)
+        beginning = np.nanmean(losses[:, :first])
+        ended = 2 * beginning - np.nanmin(losses)
+        self.rates = rates
+        self.losses = weights @ np.where(np.isnan(losses), ended, np.minimum(losses, ended)).mean(axis=0)
+        self.lowest = int(self.losses.argmin())
+        self.beginning = self.losses[:first].mean()
+        self.fall = self.beginning - self.losses[self.lowest]
+        noise = np.median(
+            [_noise(np.log(rates[: len(of)]), of) for row in losses if len(of := row[~np.isnan(row)]) > 2]
+        )
+        # of the mean of the beginning and of the lowest loss
+        shares = np.stack([weights[:first].mean(axis=0), weights[self.lowest]])
+        error = noise * np.sqrt((shares**2).sum() / len(losses))
+        self.problem = None
+        if not self.fall > 1e-9 * abs(self.beginning):
+            self.problem = "the loss never falls"
+        elif self.fall < NOISE * error:
+            self.problem = "the loss never falls by more than its noise"
+        elif self.fallen(0.25) <= rates[first]:
+            self.problem = "the loss falls at the first rates already, so begin lower"
+        elif self.losses[-1] <= self.losses[self.lowest] + LOST * self.fall:
+            self.problem = "the loss has not risen again at the last rates, so go on higher"
+
+    def fallen(self, share: float) -> float:
+        """Return the rate from which on, up to the lowest loss, this share of the fall is done."""
+        before = np.flatnonzero(self.beginning - self.losses[: self.lowest + 1] < share * self.fall)
+        return self.rates[min(self.lowest, before[-1] + 1) if len(before) else 0]
+
+    def risen(self, share: float) -> float:
+        """Return the first rate behind the lowest loss at which this share of the fall is lost again."""
+        return self.rates[
+            self.lowest + (self.losses[self.lowest :] > self.losses[self.lowest] + share * self.fall).argmax()
+        ]
+
+
+def _record(rates, losses):
+    """Return rates and losses[repeat, rate], NaN from the first that is not finite."""
+    rates, losses = np.asarray(rates, dtype=np.float64), np.array(losses, dtype=np.float64, ndmin=2)
+    if rates.ndim != 1 or losses.ndim != 2 or losses.shape[1:] != rates.shape or not losses.size:
+        raise ValueError(f"losses must have one for each rate, got shapes {rates.shape} and {losses.shape}")
+    if not (np.diff(rates, prepend=0) > 0).all():
+        raise ValueError(f"rates must be positive and rising, got {rates}")
+    losses[np.logical_or.accumulate(~np.isfinite(losses), axis=1)] = np.nan
+    return rates, losses
+
+
+def _smoothing(x, decades: float):
+    """Return the weights[i, j] with which the loss at x[j] counts in the smoothed one at x[i]."""
+    pieces = np.gradient(x) if len(x) > 1 else np.ones(1)
+    widths = np.maximum(decades, 1.5 * pieces)
+    weights = np.maximum(0, 1 - np.abs(x[:, None] - x) / widths[:, None]) * pieces
+    return weights / weights.sum(axis=1, keepdims=True)
 
 
 def steepest_fall(rates, losses) -> tuple[float | None, str]:
