@@ -177,13 +177,13 @@ def sweep(
         weights=_checks.flag("weights", weights),
     )  # fmt: skip
     rates_of(job)
-    lanes_at_once(job, int(np.prod(job.shape)))
-    workers, record = shards.workers(n_jobs), _Record(job, axis, _about(job, data, schedule), resume)
+    workers = shards.workers(n_jobs)
+    lanes_at_once(job, _share(int(np.prod(job.shape)), 1))
+    record = _Record(job, axis, _about(job, data, schedule), resume)
     prove(job)
 
     todo = np.flatnonzero(~record.done)
-    share = -(-len(todo) // workers) if workers > 1 else len(todo)
-    share = max(1, min(joblib.cpu_count() * AT_ONCE, -(-share // FILLED_TO) * FILLED_TO))
+    share = _share(len(todo), workers)
     pieces = [tuple(todo[i : i + share].tolist()) for i in range(0, len(todo), share)]
     here = functools.partial(train, progress=_Bar(len(todo), steps)) if progress and workers == 1 else train
     try:
@@ -197,6 +197,14 @@ def sweep(
         return error.runs
     record.add(finished)
     return record.runs()
+
+
+def _share(lanes: int, workers: int) -> int:
+    """Return how many lanes are trained between two looks: as many each time, so that few programs are compiled."""
+    threads = joblib.cpu_count()
+    times = max(workers, -(-lanes // (threads * AT_ONCE)), 1)
+    filled = FILLED_TO * (threads if workers == 1 else 1)
+    return max(1, -(-lanes // times // filled) * filled)
 
 
 def _second_axis(also) -> tuple[str, list] | None:
