@@ -5,7 +5,8 @@ holds arrays of your own as well.
 """
 
 import functools
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -402,10 +403,16 @@ def batches(samples: int, batch_size: int, steps: int, seed: int) -> np.ndarray:
     )
     if batch_size > samples:
         raise ValueError(f"batch_size must be at most {samples}, the number of samples, got {batch_size}")
+    some = itertools.islice(epochs(samples, batch_size, seed), -(-steps // (samples // batch_size)))
+    return np.concatenate(list(some))[:steps]
+
+
+def epochs(samples: int, batch_size: int, seed: int) -> Iterator[np.ndarray]:
+    """Yield the orders of :func:`batches` without an end, epoch by epoch: arrays of shape (batches, batch_size)."""
     random = stream(seed, "batches")
-    in_epoch = samples // batch_size
-    epochs = [random.permutation(samples)[: in_epoch * batch_size] for _ in range(-(-steps // in_epoch))]
-    return np.concatenate(epochs).reshape(-1, batch_size)[:steps].astype(np.int32)
+    while True:
+        order = random.permutation(samples)[: samples // batch_size * batch_size]
+        yield order.reshape(-1, batch_size).astype(np.int32)
 
 
 def _numbers(name: str, values) -> np.ndarray:

@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from numbers import Real
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 # The versions of Keras with which the recorder's tests have passed, on TensorFlow 2.21. With 3.5.0 all but one do:
@@ -61,6 +62,11 @@ def settings_of(optimizer) -> list[str]:
     config = {name: value for name, value in optimizer.get_config().items() if name != "learning_rate"}
     numbers = [name for name, value in config.items() if isinstance(value, Real) and not isinstance(value, bool)]
     return [*numbers, *(name for name in ("weight_decay",) if config.get(name) is None)]
+
+
+def momentum_of(optimizer) -> float:
+    """Return the share with which an update goes on in the next one: SGD's momentum, or Adam's ``beta_1``."""
+    return float(getattr(optimizer, "momentum", getattr(optimizer, "beta_1", 0.0)) or 0.0)
 
 
 def is_sparse(loss) -> bool:
@@ -420,65 +426,33 @@ def update(optimizer, t, rate, factors: dict, setting, weights: list, slots: lis
     return weights, [after[id(v)] for v in slots_of(optimizer)], optimizer.received
 
 
-# Leaving a model as it was
+# Training on what one has
 
 
-@contextmanager
-def as_it_was(model, x) -> Iterator[None]:
-    """Give back every number of the model and of all its optimizers on leaving."""
-    if not model.built:
-        model(x[:1])
+def build_on(model, batch) -> None:
+    """Build what is not built of a model and its optimizer, as ``fit`` would for a batch, and train nothing."""
+    if not all(layer.built for layer in model._flatten_layers()):
+        if model.run_eagerly:
+            model(keras.utils.unpack_x_y_sample_weight(batch)[0])
+        else:  # what a training step makes while it is traced is made, and nothing that it does is done
+            batch = tf.nest.map_structure(lambda v: tf.constant(v) if isinstance(v, np.ndarray) else v, batch)
+            tf.function(model.train_step, autograph=False).get_concrete_function(batch)
     if not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
-    # a training step of the reader's own may have more optimizers, and variables that are not Keras's
-    parts = list(_inside(model, set()))
-    optimizers = [part for part in parts if isinstance(part, keras.optimizers.Optimizer)]
-    variables = [part for part in parts if not isinstance(part, keras.optimizers.Optimizer)]
-    variables += [v for owner in (model, *optimizers) for v in owner.variables] + model.metrics_variables
-    not_built = [optimizer for optimizer in optimizers if not optimizer.built]
-    kept = [(variable, variable.numpy()) for variable in variables]
-    try:
-        yield
-    finally:
-        interrupt = _put_back(model, kept)
-        for optimizer in not_built:
-            if optimizer.built:
-                interrupt = _put_back(model, _fresh(optimizer)) or interrupt
-    if interrupt:
-        raise interrupt
 
 
-def _inside(thing, seen: set) -> Iterator:
-    """Find the optimizers and variables in the attributes of a layer and of the layers in it."""
-    if id(thing) in seen:
-        return
-    seen.add(id(thing))
-    if isinstance(thing, (keras.optimizers.Optimizer, keras.Variable, tf.Variable)):
-        yield thing
-    inside = vars(thing) if isinstance(thing, keras.Layer) else thing
-    if isinstance(inside, (dict, list, tuple, set)):
-        for part in list(inside.values() if isinstance(inside, dict) else inside):
-            yield from _inside(part, seen)
+def state_of_random_numbers() -> list:
+    """Return the states of Keras's and TensorFlow's random numbers that belong to no layer."""
+    keras_s = keras.src.backend.common.global_state.get_global_attribute("global_seed_generator")
+    return [keras_s.state] if keras_s is not None else []
 
 
-def _put_back(model, kept) -> KeyboardInterrupt | None:
-    """Put every value back, and return the Ctrl-C that came meanwhile."""
-    interrupt = None
-    while True:
-        try:
-            model.reset_metrics()
-            for variable, value in kept:
-                variable.assign(value)
-            return interrupt
-        except KeyboardInterrupt as again:
-            interrupt = again
-
-
-def _fresh(optimizer) -> list:
-    """Pair the variables of an optimizer that was built just now with the values that they had then."""
-    twin = type(optimizer).from_config(optimizer.get_config())
-    twin.build(trained_by(optimizer))
-    return [(variable, new.numpy()) for variable, new in zip(optimizer.variables, twin.variables, strict=True)]
+def restart_accumulation(optimizer) -> None:
+    """Let an optimizer that accumulates gradients begin a new update, as if none had been put by."""
+    if (each := optimizer.gradient_accumulation_steps) and optimizer.built:
+        optimizer._iterations.assign(optimizer._iterations // each * each)
+        for gradient in optimizer._accumulated_gradients:
+            gradient.assign(tf.zeros_like(gradient))
 
 
 @contextmanager
@@ -493,7 +467,7 @@ def with_fresh_optimizer(model) -> Iterator:
         model.optimizer, model.train_function = optimizer, step
 
 
-def trained_on(model, batch) -> float:
-    """Let a model train on one batch, as ``fit`` does, and return the loss that it reports."""
+def trained_on(model, batch) -> dict:
+    """Let a model train on one batch, as ``fit`` does, and return what its training step reports."""
     model.make_train_function()
-    return float(model.train_function(iter([batch]))["loss"])
+    return model.train_function(iter([batch]))

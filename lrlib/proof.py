@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from lrlib import keras_hooks
+from lrlib.as_it_was import as_it_was
 from lrlib.datasets import PARTS, Data, each
 from lrlib.training import Job, begin, lanes_at_once, program_of
 
@@ -158,7 +159,7 @@ def prove(job: Job) -> None:
     losses = losses[:, 0].numpy()
     swept = program.in_model(state[0], state[1], start.fixed, 0)
     drawn, seen = program.start.of_seed(job.seeds[0]), []
-    with keras_hooks.as_it_was(model, start.data[0]), keras_hooks.with_fresh_optimizer(model) as fresh:
+    with as_it_was(model), keras_hooks.with_fresh_optimizer(model) as fresh:
         if job.setting:
             setattr(fresh, job.setting, job.values[0])
         for variable, value in zip(keras_hooks.variables_of(model), drawn, strict=True):
@@ -167,7 +168,7 @@ def prove(job: Job) -> None:
             fresh.learning_rate = float(rate)
             model.reset_metrics()
             batch = each(lambda array, chosen=chosen: array[chosen], job.parts["train"])
-            seen.append(keras_hooks.trained_on(model, batch))
+            seen.append(float(keras_hooks.trained_on(model, batch)["loss"]))
         trained = model.get_weights()
     differ = [
         f"{variable.path} differs by {gap:.2g} of its change"

@@ -234,16 +234,16 @@ def test_an_error_leaves_the_model_as_it_was(monkeypatch, at):
 
 
 def test_ctrl_c_in_the_range_test_leaves_the_model_as_it_was(monkeypatch):
-    model, train_on_batch, calls = used(), keras.Model.train_on_batch, []
+    model, make_train_function, calls = used(), keras.Model.make_train_function, []
     before = everything(model)
 
     def interrupted(self, *args, **how):
         calls.append(1)
         if len(calls) == 5:
             raise KeyboardInterrupt
-        return train_on_batch(self, *args, **how)
+        return make_train_function(self, *args, **how)
 
-    monkeypatch.setattr(keras.Model, "train_on_batch", interrupted)
+    monkeypatch.setattr(keras.Model, "make_train_function", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run(model)
     for old, new in zip(before, everything(model), strict=True):

@@ -115,8 +115,8 @@ def test_they_are_among_the_names_that_are_offered():
 HOUSE = [
     "_checks", "_modules", "streams", "preview", "schedules.prediction", "schedules.base", "schedules.decays",
     "schedules.shapes", "schedules.composition", "schedules.cycles", "schedules", "objectives", "descent", "claims",
-    "datasets", "quiet", "keras_hooks", "_tape", "keras", "_style", "plot", "plot_finding", "runs", "_parcel",
-    "shards", "lane_ops", "lanes", "program", "training", "proof", "sweep", "finders", "suggestion",
+    "datasets", "quiet", "keras_hooks", "as_it_was", "batches_of", "_tape", "keras", "_style", "plot", "plot_finding",
+    "runs", "_parcel", "shards", "lane_ops", "lanes", "program", "training", "proof", "sweep", "finders", "suggestion",
     "range_test", "find_rate", "book", "_workbench", "interactive",
 ]  # fmt: skip
 

@@ -196,7 +196,7 @@ MUTANTS = [
         "np.geomspace(start", "np.linspace(start",
     ),
     Mutant(
-        "a range test keeps what it trained", "keras_hooks",
+        "a range test keeps what it trained", "as_it_was",
         "range_test::training_goes_on_as_if_there_had_been_no_test", None,
         "variable.assign(value)", "variable.assign(variable)",
     ),
@@ -206,7 +206,12 @@ MUTANTS = [
         "received[0] if len(received) else np.float32(value)", "np.float32(value)",
     ),
     Mutant(
-        "a range test answers from noise", "range_test", "a_slope_of_noise_is_no_answer", None,
+        "every seed has the same batches", "batches_of",
+        "arrays_come_in_the_order_of_a_sweep_s_batches", None,
+        "in epochs(self.samples, self.batch_size, seed)", "in epochs(self.samples, self.batch_size, 0)",
+    ),
+    Mutant(
+        "a range test answers from noise", "suggestion", "a_slope_of_noise_is_no_answer", None,
         "NOISE = 5.0", "NOISE = 0.0",
     ),
     Mutant(
