@@ -26,10 +26,11 @@ from lrlib.sweep import factors, sweep
 
 PER_DECADE = 8  # every rate that is trained is 10 ** (place / 8), so that no rounding of a range test moves it much
 COARSE = 4  # places between the first rates
-FIRST_SEEDS = 3  # of every rate; with fewer, chance chooses
+FIRST_SEEDS = 4  # of every rate; with fewer, chance chooses
 MORE_SEEDS = 2  # for each rate that may be the best, at a time
 SURE = 1.5  # standard errors: two rates that differ by less cannot be told apart
 SCATTER = 0.02  # the least that a run's loss is taken to depend on chance, as a part of the loss
+STEEPER = 2  # where the loss rises so many times as steeply as on the other side, there is nothing better
 VALLEY = 0.1  # by what part of it the loss at the valley's ends is above the best
 BEYOND = 10 ** (-1 / 4)  # the best rate of a training, of that at which a range test has its lowest loss
 DECADES = range(-7, 3)  # that are tried if none of the first rates learns anything
@@ -266,8 +267,9 @@ class _Search:
         if best in (tried[0], tried[-1]):
             return [best + (COARSE if best == tried[-1] else -COARSE)], self.seeds, ""
         here = tried.index(best)
-        gaps = tried[here - 1] - best, tried[here + 1] - best
-        if finer := [best + int(gap / 2) for gap in gaps if abs(gap) > 1]:
+        rises = {p: min(1, self.excess(p, best)) / abs(p - best) for p in (tried[here - 1], tried[here + 1])}
+        gentle = [p for p, rise in rises.items() if rise <= STEEPER * min(rises.values())]
+        if finer := [(p + best) // 2 for p in gentle if abs(p - best) > 1]:
             return finer, self.seeds, ""
         rivals = [p for p in ranked[1:] if self.error(best) - self.excess(p, best) > self.tolerance]
         if rivals and self.seeds < self.most_seeds:
@@ -280,7 +282,12 @@ class _Search:
     def ranked(self) -> list[int]:
         """Return the places that have all seeds and no failed run, the best first."""
         usable = [p for p, losses in self.losses.items() if len(losses) >= self.seeds and np.isfinite(losses).all()]
-        return sorted(usable, key=lambda place: (np.mean(self.losses[place][: self.seeds]), place))
+        return sorted(usable, key=lambda place: (self.bound(place), place))
+
+    def bound(self, place: int) -> float:
+        """Return the mean loss and its standard error: of two rates that are equally good, the dependable one counts."""
+        losses = self.losses[place][: self.seeds]
+        return float(np.mean(losses) + np.std(losses, ddof=min(1, len(losses) - 1)) / np.sqrt(len(losses)))
 
     def excess(self, place: int, best: int) -> float:
         """Return by what part of the best mean loss another is above it, over the seeds that both have."""
