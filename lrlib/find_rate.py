@@ -29,11 +29,11 @@ COARSE = 4  # places between the first rates
 FIRST_SEEDS = 4  # of every rate; with fewer, chance chooses
 MORE_SEEDS = 2  # for each rate that may be the best, at a time
 SURE = 1.5  # standard errors: two rates that differ by less cannot be told apart
-SCATTER = 0.02  # the least that a run's loss is taken to depend on chance, as a part of the loss
 STEEPER = 2  # where the loss rises so many times as steeply as on the other side, there is nothing better
 VALLEY = 0.1  # by what part of it the loss at the valley's ends is above the best
 BEYOND = 10 ** (-1 / 4)  # the best rate of a training, of that at which a range test has its lowest loss
 DECADES = range(-7, 3)  # that are tried if none of the first rates learns anything
+END = 37  # decades, up and down: float32 holds these rates
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -85,6 +85,17 @@ class FoundRate:
 
     __repr__ = __str__
 
+    def plot(self):
+        """Draw the range test above the trainings: :func:`lrlib.plot_finding.found`.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+        """
+        from lrlib import plot_finding
+
+        return plot_finding.found(self)
+
 
 def find_rate(
     model: keras.Model,
@@ -129,7 +140,7 @@ def find_rate(
     tolerance : float
         The part of the loss that does not matter.
     seeds : int
-        The most seeds for a rate, at least 3.
+        The most seeds for a rate, at least 4.
     first_seed : int
         The seeds are this one and those after it.
     max_trainings : float
@@ -148,7 +159,7 @@ def find_rate(
     ------
     TypeError, ValueError
         As :func:`lrlib.sweep.sweep` and :func:`lrlib.range_test.range_test`; if ``tolerance`` is not positive; if
-        ``seeds`` is below 3; if ``max_trainings`` does not pay for the range test and the first rates; if the schedule
+        ``seeds`` is below 4; if ``max_trainings`` does not pay for the range test and the first rates; if the schedule
         returns a factor for each rate, or is 0 at every step.
     KeyboardInterrupt
         After Ctrl-C, if nothing is trained yet. Later what is known is returned, with a warning.
@@ -191,19 +202,19 @@ def find_rate(
     records = []
 
     def train(places: Sequence[int], some: range) -> np.ndarray:
-        rates, chosen = [_rate(place) for place in places], [first_seed + seed for seed in some]
+        rates, chosen = [search.rate(place) for place in places], [first_seed + seed for seed in some]
         if progress:
             print(f"{', '.join(f'{r:.2g}' for r in rates)}: {len(chosen)} seeds", file=sys.stderr, flush=True)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # of a sweep that was stopped: it is not to be resumed
+            warnings.filterwarnings("ignore", ".*resume=runs")  # a sweep that was stopped is not to go on
             runs = sweep(model, data, rates, chosen, steps=steps, **how, progress=progress)
         records.append(runs)
         losses = runs.validation_loss.where(np.isfinite(runs.validation_loss) & ~runs.failed, np.inf)
         return losses.where(runs.done).values
 
-    begin = round(PER_DECADE * np.log10(_where_to_begin(test) / peak))
     so_far = (len(test.rates) + 1) / steps
-    search = _Search(train, begin, tolerance, seeds, max_trainings - so_far)
+    begin = round(PER_DECADE * np.log10(_where_to_begin(test)))
+    search = _Search(train, begin, tolerance, seeds, max_trainings - so_far, peak)
     try:
         reason = search.run()
     except KeyboardInterrupt:
@@ -214,7 +225,7 @@ def find_rate(
     best, reason = search.answer(reason, _constant_in_validation(model, data))
     low, high, width = (np.nan,) * 3 if best is None else search.around(best)
     return FoundRate(
-        learning_rate=None if best is None else _rate(best), low=low, high=high, width=width,
+        learning_rate=None if best is None else search.rate(best), low=low, high=high, width=width,
         trainings=so_far + sum(int(runs.done.sum()) for runs in records), seconds=time.perf_counter() - began,
         reason=reason, sure=best is not None and search.sure, runs=_joined(records), range_test=test,
     )  # fmt: skip
@@ -223,12 +234,12 @@ def find_rate(
 class _Search:
     """Which rates to train with how many seeds, from what the trainings before came to.
 
-    A rate is a place, ``10 ** (place / 8)``. ``train(places, seeds)`` returns the losses of their runs, infinity for
-    one that failed, NaN for one that was not trained, because somebody pressed Ctrl-C.
+    A rate is a place: with it the schedule's peak is ``10 ** (place / 8)``. ``train(places, seeds)`` returns the losses
+    of their runs, infinity for one that failed, NaN for one that was not trained, because somebody pressed Ctrl-C.
     """
 
-    def __init__(self, train: Callable, begin: int, tolerance: float, most_seeds: int, budget: float):
-        self.train, self.begin, self.budget = train, begin, budget
+    def __init__(self, train: Callable, begin: int, tolerance: float, most_seeds: int, budget: float, peak=1.0):
+        self.train, self.begin, self.budget, self.peak = train, begin, budget, peak
         self.tolerance, self.most_seeds = tolerance, most_seeds
         self.losses = {}  # of each place those of its first seeds, in order
         self.seeds = FIRST_SEEDS  # that a place must have to be chosen
@@ -253,6 +264,9 @@ class _Search:
                     raise KeyboardInterrupt
             self.seeds = seeds
 
+    def rate(self, place: int) -> float:
+        return float(10.0 ** (place / PER_DECADE) / self.peak)
+
     def next(self) -> tuple[list[int], int, str]:
         """Return which places are to have how many seeds, and none and the reason if that is enough."""
         if not self.losses:
@@ -265,7 +279,8 @@ class _Search:
         if self.seeds < FIRST_SEEDS:
             return [best - COARSE, best, best + COARSE], FIRST_SEEDS, ""
         if best in (tried[0], tried[-1]):
-            return [best + (COARSE if best == tried[-1] else -COARSE)], self.seeds, ""
+            beyond = best + (COARSE if best == tried[-1] else -COARSE)
+            return [beyond] if abs(beyond) < END * PER_DECADE else [], self.seeds, "float32 ends there"
         here = tried.index(best)
         rises = {p: min(1, self.excess(p, best)) / abs(p - best) for p in (tried[here - 1], tried[here + 1])}
         gentle = [p for p, rise in rises.items() if rise <= STEEPER * min(rises.values())]
@@ -274,10 +289,10 @@ class _Search:
         rivals = [p for p in ranked[1:] if self.error(best) - self.excess(p, best) > self.tolerance]
         if rivals and self.seeds < self.most_seeds:
             return [best, *rivals], min(self.seeds + MORE_SEEDS, self.most_seeds), ""
-        self.sure = not rivals
+        self.sure, much = not rivals, f"{100 * self.tolerance:g} %"
         if rivals:
-            return [], 0, f"with {self.seeds} seeds another rate may still be better by more than {self.tolerance:.2g}"
-        return [], 0, f"no other rate that was tried can be better by more than {self.tolerance:.0%}"
+            return [], 0, f"with {self.seeds} seeds it is not sure that no other rate is better by more than {much}"
+        return [], 0, f"no other rate that was tried is likely to be better by more than {much}"
 
     def ranked(self) -> list[int]:
         """Return the places that have all seeds and no failed run, the best first."""
@@ -285,7 +300,7 @@ class _Search:
         return sorted(usable, key=lambda place: (self.bound(place), place))
 
     def bound(self, place: int) -> float:
-        """Return the mean loss and its standard error: of two rates that are equally good, the dependable one counts."""
+        """Return the mean loss and its standard error: of equally good rates the dependable one counts."""
         losses = self.losses[place][: self.seeds]
         return float(np.mean(losses) + np.std(losses, ddof=min(1, len(losses) - 1)) / np.sqrt(len(losses)))
 
@@ -301,7 +316,7 @@ class _Search:
         table = np.array([self.losses[place][: self.seeds] for place in [best, *near]])
         # the median, since near a cliff the runs scatter more than elsewhere
         scatter = np.median((table[1:] - table[0]).std(axis=1, ddof=1)) / np.sqrt(2) if near else 0.0
-        return SURE * max(scatter / max(abs(table[0].mean()), 1e-30), SCATTER) * np.sqrt(2 / self.seeds)
+        return SURE * scatter / max(abs(table[0].mean()), 1e-30) * np.sqrt(2 / self.seeds)
 
     def answer(self, reason: str, constant: float) -> tuple[int | None, str]:
         """Return the best place, or None, and the reason."""
@@ -311,7 +326,10 @@ class _Search:
         best = ranked[0]
         if best in (tried[0], tried[-1]):
             side, where = ("lowest", "below") if best == tried[0] else ("highest", "above")
-            return None, f"{reason}, and the best rate, {_rate(best):.2g}, is the {side}: a better one may lie {where}"
+            return (
+                None,
+                f"{reason}, and the best rate, {self.rate(best):.2g}, is the {side}: a better one may lie {where}",
+            )
         if np.mean(self.losses[best]) >= constant:
             return (
                 None,
@@ -326,11 +344,7 @@ class _Search:
         outside = [place for place in tried if place != best and not self.excess(place, best) <= VALLEY]
         low = min(place for place in tried if place > max((p for p in outside if p < best), default=-np.inf))
         high = max(place for place in tried if place < min((p for p in outside if p > best), default=np.inf))
-        return _rate(min(like)), _rate(max(like)), _rate(high) / _rate(low)
-
-
-def _rate(place: int) -> float:
-    return float(10.0 ** (place / PER_DECADE))
+        return self.rate(min(like)), self.rate(max(like)), 10 ** ((high - low) / PER_DECADE)
 
 
 def _range_test(model, data: Data, batch_size: int, steps: int, seed: int) -> RangeTest:

@@ -57,20 +57,22 @@ def search(train, begin=0, tolerance=0.05, seeds=8, budget=60, constant=np.inf):
 @pytest.mark.parametrize("best", [-13, -4, -1, 0, 3, 8, 21])
 def test_wherever_it_begins_it_finds_the_lowest_place(best):
     it, place, reason = search(valley(best))
-    assert place == best and it.sure and reason == "no other rate that was tried can be better by more than 5%"
+    assert (
+        place == best and it.sure and reason == "no other rate that was tried is likely to be better by more than 5 %"
+    )
     assert min(it.losses) < place < max(it.losses)
-    assert {best - 1, best + 1} <= set(it.losses), "its neighbours were tried"
+    assert {best - 1, best + 1} & set(it.losses), "the steps have become small"
 
 
 def test_a_cliff_beside_the_best_place_is_no_edge():
     it, place, _ = search(valley(5, cliff=5))
-    assert place == 5 and max(it.losses) > 5
+    assert place in (4, 5) and max(it.losses) > 5
 
 
 @pytest.mark.parametrize("seed", [0, 2, 4])
 def test_a_rate_that_failed_under_any_seed_is_not_chosen(seed):
-    it, place, _ = search(valley(0, curvature=0.004, fails={(0, seed)}), seeds=8, tolerance=0.001)
-    assert place in (-1, 1) and np.isinf(it.losses[0]).any()
+    it, place, _ = search(valley(0, curvature=0.004, noise=0.01, fails={(0, seed)}), tolerance=0.001)
+    assert 0 < abs(place) <= COARSE and np.isinf(it.losses[0]).any()
 
 
 def test_seeds_are_for_those_that_may_be_the_best():
@@ -83,9 +85,9 @@ def test_seeds_are_for_those_that_may_be_the_best():
 
 
 def test_what_cannot_be_told_apart_is_said():
-    it, place, reason = search(valley(0, curvature=0.0001, noise=0.4), seeds=5, budget=200)
+    it, place, reason = search(valley(0, curvature=0.0001, noise=0.4), seeds=6, budget=200)
     assert place is not None and not it.sure
-    assert reason == "with 5 seeds another rate may still be better by more than 0.05"
+    assert reason == "with 6 seeds it is not sure that no other rate is better by more than 5 %"
     low, high, width = it.around(place)
     assert low < 10 ** (place / PER_DECADE) < high or high / low > 2
     assert width > 1
@@ -101,8 +103,10 @@ def test_the_budget_holds_and_an_edge_is_no_answer():
     assert it.spent <= 20 and place is None and not it.sure
     assert reason.startswith("max_trainings are spent, and the best rate, ") and reason.endswith("may lie above")
     assert search(valley(-40), budget=20)[2].endswith("is the lowest: a better one may lie below")
-    it, place, reason = search(valley(1), budget=13)
+    it, place, reason = search(valley(1), budget=15)
     assert (place, reason) == (0, "max_trainings are spent") and not it.sure
+    reason = search(lambda places, seeds: valley(0, 0)(places, seeds) - np.array(places)[:, None] / 1e4, budget=1e4)[2]
+    assert reason.startswith("float32 ends there, and the best rate, 3.2e+36")
 
 
 def test_it_looks_everywhere_before_it_says_that_nothing_learns():
@@ -146,6 +150,7 @@ def test_the_result(found):
     said = str(found)
     assert said == repr(found) and said.startswith(f"learning rate {found.learning_rate:.2g} (")
     assert said.count("\n") == 1 and said.endswith(found.reason)
+    assert [axes.get_ylabel() for axes in found.plot().axes] == ["loss", "validation loss"]
 
 
 def test_the_record_is_that_of_a_sweep(found):
@@ -163,7 +168,7 @@ def test_the_record_is_that_of_a_sweep(found):
 
 def test_the_schedule_multiplies_the_rate(found):
     half = run(schedule=0.5)
-    assert half.learning_rate == pytest.approx(2 * found.learning_rate, rel=0.4)
+    assert half.learning_rate == pytest.approx(2 * found.learning_rate)
     np.testing.assert_allclose(half.runs.applied.isel(step=0, seed=0), half.runs.learning_rate / 2, rtol=1e-6)
 
 
@@ -181,13 +186,14 @@ def test_labels_without_a_pattern_are_refused():
     nothing = run(data=(x, y), max_trainings=30)
     assert nothing.learning_rate is None and np.isnan([nothing.low, nothing.high, nothing.width]).all()
     assert str(nothing).startswith("no learning rate: ") and not nothing.sure
+    assert nothing.plot().axes[0].get_title(loc="left").startswith("No learning rate: ")
 
 
 def test_progress_is_said(capsys):
-    run(max_trainings=12, progress=True)
+    run(max_trainings=16, progress=True)
     said = capsys.readouterr().err
     assert f": {FIRST_SEEDS} seeds" in said and "lanes of 40 steps" in said
-    run(max_trainings=12, progress=False)
+    run(max_trainings=16, progress=False)
     assert capsys.readouterr().err == ""
 
 
@@ -273,9 +279,9 @@ def test_ctrl_c_before_anything_is_trained_is_ctrl_c(monkeypatch):
 @pytest.mark.parametrize(
     ("how", "error", "fragments"),
     [
-        ({"max_trainings": 5}, ValueError, ["max_trainings must be at least 10", "got 5"]),
+        ({"max_trainings": 5}, ValueError, ["max_trainings must be at least 13", "got 5"]),
         ({"max_trainings": -1}, ValueError, ["max_trainings must be positive"]),
-        ({"seeds": 2}, ValueError, ["seeds must be at least 3", "2"]),
+        ({"seeds": 3}, ValueError, ["seeds must be at least 4", "3"]),
         ({"tolerance": 0}, ValueError, ["tolerance must be positive"]),
         ({"steps": 0}, ValueError, ["steps must be at least 1"]),
         ({"batch_size": 1000}, ValueError, ["batch_size must be at most 266"]),
