@@ -16,6 +16,7 @@ import numpy as np
 
 from lrlib import _checks
 from lrlib._modules import make_callable
+from lrlib.as_it_was import CtrlC, as_it_was
 from lrlib.datasets import Data, as_data
 from lrlib.lanes import initial_weights
 from lrlib.proof import check, constant_loss
@@ -187,8 +188,8 @@ def find_rate(
     peak = max(float(factors(schedule, steps, rates).max()) for rates in (1, 2))  # a list has another length for one
     if peak == 0:
         raise ValueError(f"schedule must be above 0 at some step, got {schedule!r}")
-    tested = min(100, max(20, steps))
-    least = (tested + 1) / steps + 3 * FIRST_SEEDS
+    tested, batches = min(100, max(20, steps)), model.optimizer.gradient_accumulation_steps or 1
+    least = (batches * tested + 1) / steps + 3 * FIRST_SEEDS
     if _checks.positive("max_trainings", max_trainings) < least:
         raise ValueError(
             f"max_trainings must be at least {least:.3g}, which a range test and the first 3 rates with {FIRST_SEEDS} "
@@ -212,7 +213,7 @@ def find_rate(
         losses = runs.validation_loss.where(np.isfinite(runs.validation_loss) & ~runs.failed, np.inf)
         return losses.where(runs.done).values
 
-    so_far = (len(test.rates) + 1) / steps
+    so_far = (batches * len(test.rates) + 1) / steps
     begin = round(PER_DECADE * np.log10(_where_to_begin(test)))
     search = _Search(train, begin, tolerance, seeds, max_trainings - so_far, peak)
     try:
@@ -349,12 +350,11 @@ class _Search:
 
 def _range_test(model, data: Data, batch_size: int, steps: int, seed: int) -> RangeTest:
     """Test the ranges from where a training starts, whatever the model has learned already."""
-    weights = model.get_weights()
-    try:
-        model.set_weights(initial_weights(model, seed))
-        return range_test(model, data, batch_size=batch_size, steps=steps, seed=seed)
-    finally:
+    weights = initial_weights(model, seed)
+    with CtrlC() as ctrl_c, as_it_was(model):
         model.set_weights(weights)
+        with ctrl_c.let():
+            return range_test(model, data, batch_size=batch_size, steps=steps, seed=seed)
 
 
 def _where_to_begin(test: RangeTest) -> float:
