@@ -75,6 +75,7 @@ class KerasSchedule(keras.optimizers.schedules.LearningRateSchedule):
                 "gradient_accumulation_steps", gradient_accumulation_steps, at_least=1
             )
         self.gradient_accumulation_steps = gradient_accumulation_steps
+        self._ours = all(vars(schedules).get(part.__name__) is part for part in _parts(self.schedule))
         self._check_that_it_compiles()
 
     def __call__(self, step):
@@ -82,7 +83,9 @@ class KerasSchedule(keras.optimizers.schedules.LearningRateSchedule):
         if self.gradient_accumulation_steps:
             step = schedules.stairs(step, self.gradient_accumulation_steps, xp=keras.ops)
         rate = self.schedule.formula(step, xp=keras.ops)
-        return keras.ops.cast(keras.ops.where(rate >= 0, rate, np.nan), keras.config.floatx())
+        if not self._ours:  # those of lrlib are never negative
+            rate = keras.ops.where(rate >= 0, rate, np.nan)
+        return keras.ops.cast(rate, keras.config.floatx())
 
     def _check_that_it_compiles(self) -> None:
         def rate(step):

@@ -39,6 +39,7 @@ from lrlib.schedules import (
     Stretched,
     Triangular,
     WarmupStableDecay,
+    base,
     join,
     warmup,
 )
@@ -223,6 +224,17 @@ def test_a_number_and_an_array_agree_to_two_units_a_part(schedule, some):
     near_zero = re.search(r"Restarts|shape=[\d.]", repr(schedule))
     of_what = schedule.range[1] if near_zero else together
     assert (abs(together - one_by_one) <= 2 * leaves(schedule) * np.spacing(of_what)).all()
+
+
+@settings(max_examples=100)
+@given(everything, st.floats(0, 1e4), st.floats(1e-3, 1e3))
+def test_so_do_numbers_and_an_array_that_is_computed_by_blocks_and_tables(schedule, first, apart):
+    some = first + apart * np.arange(100)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(base, "_BLOCK", 80)
+        together = schedule(some)
+    one_by_one = [schedule(step) for step in some.tolist()]
+    assert (abs(together - one_by_one) <= 4 * leaves(schedule) * np.spacing(schedule.range[1])).all()
 
 
 @given(tables(), st.lists(STEPS, min_size=1, max_size=9))

@@ -292,9 +292,21 @@ def test_a_number_of_steps_that_is_none(function):
 
 
 @pytest.mark.parametrize("function", [plan, travel, bound, when], ids=lambda f: f.__name__)
-@pytest.mark.parametrize("thing", ["cosine", 0.1, None, abs])
+@pytest.mark.parametrize("thing", ["cosine", [0.1, 0.05], None, Constant])
 def test_what_is_no_schedule(function, thing):
-    refused(lambda: function(thing, 3), TypeError, "schedule must be a schedule, such as as_schedule(…)", repr(thing))
+    refused(lambda: function(thing, 3), TypeError, "schedule must be a schedule, a number or a function", repr(thing))
+    refused(lambda: function(-0.1, 3), ValueError, "schedule must not be negative", "-0.1")
+
+
+def test_what_counts_as_a_schedule_can_be_asked():
+    def inverse(step):
+        return 1 / (1 + step)
+
+    for function in plan, travel, bound:
+        assert repr(function(0.1, 9)) == repr(function(Constant(0.1), 9))
+        assert repr(function(inverse, steps=9)) == repr(function(as_schedule(inverse), 9))
+    assert when(inverse, below=0.3) == 3 and when(0.1, 0.05) is None
+    assert diff(0.5, b=inverse, steps=9).first_step == 0 and diff(np.float32(0.5), 0.5, 9).first_step is None
 
 
 @pytest.mark.parametrize(
@@ -305,7 +317,7 @@ def test_what_is_no_schedule(function, thing):
         (lambda: when(ONE, below="a"), TypeError, "below must be a number, got 'a'"),
         (lambda: when(ONE, below=0.1, within=0), ValueError, "within must be at least 1, got 0"),
         (lambda: diff(ONE, ONE, 3, tolerance=-1), ValueError, "tolerance must not be negative, got -1"),
-        (lambda: diff(ONE, None, 3), TypeError, "b must be a schedule, such as as_schedule(…) makes, got None"),
+        (lambda: diff(ONE, None, 3), TypeError, "b must be a schedule, a number or a function of the step, got None"),
         (lambda: bound(ONE, 3, tuned=1), TypeError, "tuned must be True or False, got 1"),
     ],
 )

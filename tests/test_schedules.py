@@ -21,6 +21,7 @@ from lrlib import (
     StepDecay,
 )
 from lrlib.schedules import as_schedule, stairs
+from lrlib.schedules.base import parts, power, rest
 from refusal import refused
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -239,6 +240,24 @@ def test_a_stair_begins_at_its_step_and_not_one_late():
         expected = [stairs_behind(step, length) for step in steps]
         assert stairs(steps, length).tolist() == expected
         assert [stairs(step, length) for step in steps.tolist()] == expected
+
+
+@pytest.mark.parametrize("length", [1.0, 3.0, 49.0, 100.0, 12345.0, 0.1, 3e15])
+@pytest.mark.parametrize("of", [1, 49, 99_999, 2**33, 2**48])
+def test_a_step_a_hair_before_a_stair_is_not_on_it(length, of):
+    """Where the quotient is rounded up to a whole number, and where steps are so large that they are whole."""
+    place = of * length
+    steps = np.array([np.nextafter(place, 0), place, np.nextafter(place, np.inf)])
+    whole, left = parts(steps, length)
+    assert whole.tolist() == [stairs_behind(step, length) for step in steps]
+    assert left.tolist() == np.fmod(steps, length).tolist() == rest(steps, length).tolist()
+
+
+def test_few_powers_are_a_table():
+    some = [np.repeat(np.arange(5.0, 25), 9), np.full(80, 3.0), np.arange(80.0), np.array([2.0, np.inf] * 40)]
+    for exponents in some:
+        assert (power(0.7, exponents) == 0.7**exponents).all()
+    assert power(0.7, 2.0) == 0.7**2.0
 
 
 @given(st.floats(1e-3, 1e4), st.floats(0, 1e6))

@@ -32,6 +32,12 @@ CHAPTER = {
     4: "chapters/04-setting-it.ipynb",
     5: "chapters/05-decay.ipynb",
     6: "chapters/06-exponential-decay-in-tensorflow.ipynb",
+    7: "chapters/07-polynomial-linear-cosine.ipynb",
+    8: "chapters/08-warmup.ipynb",
+    9: "chapters/09-cycles.ipynb",
+    10: "chapters/10-budgets.ipynb",
+    11: "chapters/11-rules-that-listen.ipynb",
+    12: "chapters/12-one-schedule-five-frameworks.ipynb",
 }
 # what prints the lines of the article's program with lrlib's rates: tests and a cell of chapter 6
 ARTICLE = "tests/test_article.py"
@@ -65,19 +71,19 @@ MUTANTS = [
     ),
     Mutant(
         "a stair begins one step late where a quotient is rounded", "schedules.base",
-        "keras::in_fit_a_stair_begins_on_time", None, "(step - rest(step, length, xp)) / length + 0.5", "step / length",
+        "keras::in_fit_a_stair_begins_on_time", None, "(step - left) / length + 0.5", "step / length",
     ),
     Mutant(
         "the step is not divided by decay_steps", "schedules.decays", "schedules::exponential_smooth_and_in_stairs", 6,
         "else step / self.decay_steps", "else step",
     ),
     Mutant(
-        "initial rate and decay rate are swapped", "schedules.decays", "schedules::the_40_steps_of_the_article", 6,
-        "self.initial_learning_rate * self.decay_rate ** self._clock(step, xp)",
-        "self.decay_rate * self.initial_learning_rate ** self._clock(step, xp)", ROUTES,
+        "powers of the initial rate", "schedules.decays", "schedules::the_40_steps_of_the_article", 6,
+        "power(self.decay_rate, clock, xp) if self.staircase else self.decay_rate**clock",
+        "self.initial_learning_rate**clock", ROUTES,
     ),
     Mutant(
-        "a cosine goes half of its way", "schedules.shapes", "shapes::decays_to_an_end_by_hand", None,
+        "a cosine goes half of its way", "schedules.shapes", "shapes::decays_to_an_end_by_hand", 7,
         "xp.sin(QUARTER * (", "xp.sin(0.5 * QUARTER * (",
     ),
     Mutant(
@@ -90,7 +96,27 @@ MUTANTS = [
     ),
     Mutant(
         "a cycle begins in the floor", "schedules.cycles",
-        "cycles::a_cycle_begins_with_its_full_rate_wherever_it_begins", None, "+ 1e-9)", "- 1e-9)",
+        "cycles::a_cycle_begins_with_its_full_rate_wherever_it_begins", None,
+        "xp.log1p(elapsed * self.growth) / self.log_of_growth + 1e-9",
+        "xp.log1p(elapsed * self.growth) / self.log_of_growth - 1e-9",
+    ),
+    Mutant(
+        "a warmup to a plateau begins a step ahead", "schedules.cycles", "cycles::warmup_plateau_and_decay", 8,
+        "Ramp(0.0, peak, up))]", "Ramp(0.0, peak, up).shift(-1))]",
+    ),
+    Mutant(
+        "a schedule begins anew a step late", "schedules.base", "composition::clocks", 9,
+        "rest(step, self.period, xp)", "rest(step, self.period + 1.0, xp)",
+    ),
+    Mutant(
+        "a table of rates is a step early", "schedules.decays",
+        "schedules::a_boundary_is_the_last_step_of_the_piece_before_it", 11,
+        "boundaries.searchsorted(step)", 'boundaries.searchsorted(step, "right")',
+    ),
+    Mutant(
+        "the first difference is seen a step late", "schedules.prediction",
+        "prediction::where_a_boundary_is_one_step_late", 10, "first, most = int(differ.argmax())",
+        "first, most = int(differ.argmax()) + 1",
     ),
     Mutant(
         "a boundary belongs to the old piece", "schedules.composition",
@@ -223,6 +249,10 @@ MUTANTS = [
         "record.p > record.level", "record.p > 2 * record.level",
     ),
     Mutant(
+        "the arms of a claim are exchanged", "claims", "the_wrong_way_round_fails", 9,
+        "error = _mean_and_error(a, b)\n    agree, seeds", "error = _mean_and_error(b, a)\n    agree, seeds",
+    ),
+    Mutant(
         "two identical arms support a claim", "claims", "identical_arms_fail", None,
         "int((a < b).sum()), len(a)\n    p = _p(", "int((a <= b).sum()), len(a)\n    p = _p(",
     ),
@@ -232,7 +262,7 @@ MUTANTS = [
         "p = max(_p(", "p = min(_p(",
     ),
     Mutant(
-        "applied is not compared with taught", "book", "a_rate_that_is_one_step_off_or_one_digit_is_told", None,
+        "applied is not compared with taught", "book", "a_rate_that_is_one_step_off_or_one_digit_is_told", 12,
         "<= units * np.spacing(taught)", "<= 1",
     ),
 ]  # fmt: skip

@@ -9,6 +9,7 @@ Schedules compose: ``warmup(100) >> CosineDecay(0.1, 900)``, ``join([a, b], [500
 They foresee a run: ``a.planned(400)``, ``a.plan(400)``, ``a.travel(400)``, ``a.when(below=1e-3)``, ``diff(a, b, 400)``.
 """
 
+from lrlib.schedules import prediction
 from lrlib.schedules.base import (
     Clipped,
     Constant,
@@ -20,6 +21,7 @@ from lrlib.schedules.base import (
     Shifted,
     Stretched,
     as_schedule,
+    of_schedules,
     stairs,
 )
 from lrlib.schedules.composition import Join, Warmup, join, warmup
@@ -32,7 +34,7 @@ from lrlib.schedules.decays import (
     PiecewiseConstantDecay,
     StepDecay,
 )
-from lrlib.schedules.prediction import Difference, Plan, bound, diff, plan, travel, when
+from lrlib.schedules.prediction import Difference, Plan
 from lrlib.schedules.shapes import (
     CosineDecay,
     LinearCosineDecay,
@@ -40,6 +42,10 @@ from lrlib.schedules.shapes import (
     PolynomialDecay,
     Ramp,
     anneal,
+)
+
+bound, diff, plan, travel, when = map(
+    of_schedules, (prediction.bound, prediction.diff, prediction.plan, prediction.travel, prediction.when)
 )
 
 __all__ = [

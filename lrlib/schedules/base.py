@@ -1,5 +1,7 @@
 """What a schedule is, what counts as one, and what can be done with it."""
 
+import functools
+import inspect
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -12,18 +14,27 @@ from lrlib import _checks
 
 _NO_STEP = object()
 _LARGEST = float(np.finfo(np.float64).max)
-_BLOCK = 8192  # steps of an array at a time: what a formula makes of them stays in a core's cache
+_WHOLE = 2.0**52  # below it float64 has every whole number and a half between them
+_FEW = 64  # no table is made for so few
+_BLOCK = 2**15  # steps of an array at a time: what a formula makes of them stays in a core's cache
 
 
 class _OfAFloat:
     """What a formula needs of NumPy, for one float: ten times as fast by ``math``, and NumPy's own for the rest."""
 
     cos, sin, exp, sqrt, log, log1p = math.cos, math.sin, math.exp, math.sqrt, math.log, math.log1p
-    minimum, maximum = min, max
+
+    @staticmethod
+    def minimum(x, y):  # two thirds of the time of Python's own
+        return y if y < x else x
+
+    @staticmethod
+    def maximum(x, y):
+        return y if y > x else x
 
     @staticmethod
     def floor(x: float) -> float:
-        return float(math.floor(x)) if math.isfinite(x) else x
+        return x // 1.0 if -math.inf < x < math.inf else x
 
     @staticmethod
     def where(condition, x, y):
@@ -95,7 +106,7 @@ class Schedule(ABC):
         """
         kind = type(step)
         if (kind is int or kind is float) and 0 <= step <= _LARGEST:
-            return self._at(float(step))
+            return self._at(step + 0.0)
         if isinstance(step, Real):
             return self._at(_checks.non_negative("step", step))
         steps = _numbers_of(step)
@@ -119,7 +130,7 @@ class Schedule(ABC):
             rate = self.formula(step, of_a_float)
         except OverflowError:
             rate = math.inf
-        if type(rate) is float and 0 <= rate < math.inf:
+        if type(rate) is float and 0 <= rate <= _LARGEST:
             return rate
         return float(self._checked(rate, np.float64(step)))
 
@@ -439,6 +450,19 @@ def as_schedule(schedule, name: str = "schedule") -> Schedule:
     raise TypeError(f"{name} must be a schedule, a number or a function of the step, got {schedule!r}")
 
 
+def of_schedules(function: Callable) -> Callable:
+    """Let a function that asks for ``schedule``, or for ``a`` and ``b``, take what :func:`as_schedule` takes."""
+    signature = inspect.signature(function)
+    asked = {"schedule", "a", "b"} & set(signature.parameters)
+
+    @functools.wraps(function)
+    def taking(*given, **named):
+        arguments = signature.bind(*given, **named).arguments
+        return function(**arguments | {name: as_schedule(arguments[name], name) for name in sorted(asked)})
+
+    return taking
+
+
 def settle(schedule: Schedule, /, **fields) -> None:
     """Store checked values in a frozen dataclass that is being made."""
     for name, value in fields.items():
@@ -475,12 +499,43 @@ def stairs(step, length: float, xp=np):
     >>> stairs(np.array([48.0, 49.0, 97.0, 98.0]), 49.0)
     array([0., 1., 1., 2.])
     """
-    return xp.floor((step - rest(step, length, xp)) / length + 0.5)
+    return step // length if xp is of_a_float else parts(step, length, xp)[0]
 
 
 def rest(step, length: float, xp=np):
-    """Return what is left of a step behind its last whole length, exactly; NumPy has it twice as fast for no sign."""
-    return np.fmod(step, length) if xp is np else step % length
+    """Return what is left of a step behind its last whole length, exactly."""
+    return parts(step, length, xp)[1] if xp is np else step % length
+
+
+def parts(step, length: float, xp=np):
+    """Return :func:`stairs` and :func:`rest` of a step."""
+    if xp is of_a_float:
+        return divmod(step, length)
+    if xp is np and length % 1 == 0 and np.max(step, initial=0) < _WHOLE:
+        whole = np.floor(step / length)
+        left = step - whole * length  # of whole numbers that small nothing is rounded but the quotient
+        if (over := left < 0).any():
+            whole, left = whole - over, left + length * over
+        return whole, left
+    left = np.fmod(step, length) if xp is np else step % length
+    return xp.floor((step - left) / length + 0.5), left
+
+
+def between(value, lowest, highest, xp=np):
+    """Return a value that is not below ``lowest`` and not above ``highest``."""
+    if xp is of_a_float:
+        return lowest if value < lowest else highest if value > highest else value
+    return np.clip(value, lowest, highest) if xp is np else xp.minimum(xp.maximum(value, lowest), highest)
+
+
+def power(base: float, exponent, xp=np):
+    """Return ``base**exponent`` for whole exponents, of which an array of neighbouring steps has only a few."""
+    if xp is np and np.size(exponent) > _FEW:
+        lowest, highest = exponent.min(), exponent.max()
+        if highest - lowest < exponent.size // 4:
+            powers = base ** (lowest + np.arange(highest - lowest + 1))
+            return powers[0] if len(powers) == 1 else powers.take((exponent - lowest).astype(np.intp))
+    return base**exponent
 
 
 @dataclass(frozen=True)

@@ -54,8 +54,10 @@ class Join(Schedule):
             return self.schedules[piece].formula(step - self.boundaries[piece - 1] if piece else step, xp)
         begins, ends = (0, *self.boundaries), (*self.boundaries, math.inf)
         if xp is np:
-            rates = np.empty(step.shape)
+            rates, first, last = np.empty(step.shape), np.min(step, initial=math.inf), np.max(step, initial=0)
             for schedule, begin, end in zip(self.schedules, begins, ends, strict=True):
+                if begin <= first and last < end:
+                    return schedule.formula(step - begin, xp)
                 inside = (step >= begin) & (step < end)
                 if inside.any():
                     rates[inside] = schedule.formula(step[inside] - begin, xp)

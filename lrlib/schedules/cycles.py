@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lrlib import _checks
-from lrlib.schedules.base import Constant, Schedule, rest, settle, stairs
+from lrlib.schedules.base import Constant, Schedule, between, of_a_float, parts, power, settle
 from lrlib.schedules.composition import Join
 from lrlib.schedules.shapes import Ramp, anneal, checked_shape
 
@@ -74,9 +74,10 @@ class Triangular(Schedule):
 
     def formula(self, step, xp=np):
         period = 2.0 * self.step_size
-        height = 1.0 - abs(rest(step, period, xp) / self.step_size - 1.0)
+        cycle, left = parts(step, period, xp)
+        height = 1.0 - abs(left / self.step_size - 1.0)
         if self.mode == "triangular2":
-            height = height * 0.5 ** stairs(step, period, xp)
+            height = height * power(0.5, cycle, xp)
         elif self.mode == "exp_range":
             height = height * self.gamma**step
         return anneal(self.base_learning_rate, self.max_learning_rate, height, "linear", xp)
@@ -146,19 +147,35 @@ class CosineDecayRestarts(Schedule):
             raise ValueError(f"m_mul must be at most 1, got {self.m_mul!r}")
         first = _checks.positive("first_decay_steps", self.first_decay_steps)
         settle(self, initial_learning_rate=initial, first_decay_steps=first, t_mul=t_mul, m_mul=m_mul)
-        settle(self, end_learning_rate=end)
+        settle(self, end_learning_rate=end, growth=t_mul - 1.0, log_of_growth=math.log1p(t_mul - 1.0))
 
     def formula(self, step, xp=np):
-        first, growth = self.first_decay_steps, self.t_mul - 1.0
+        first, growth, peak = self.first_decay_steps, self.growth, self.initial_learning_rate
+        elapsed = step / first
         if growth == 0:
-            cycle, position = stairs(step, first, xp), rest(step, first, xp) / first
-        else:
-            elapsed = step / first
-            cycle = xp.floor(xp.log1p(elapsed * growth) / math.log1p(growth) + 1e-9)
+            cycle, left = parts(step, first, xp)
+            position = left / first
+        elif xp is of_a_float:
+            cycle = (math.log1p(elapsed * growth) / self.log_of_growth + 1e-9) // 1.0
             length = self.t_mul**cycle
-            position = xp.minimum(xp.maximum((elapsed - (length - 1.0) / growth) / length, 0.0), 1.0)
-        peak = xp.maximum(self.initial_learning_rate * self.m_mul**cycle, self.end_learning_rate)
+            position = (elapsed - (length - 1.0) / growth) / length
+            position = 0.0 if position < 0 else 1.0 if position > 1 else position
+        else:
+            cycle = self._cycle(elapsed, xp)
+            length = power(self.t_mul, cycle, xp)
+            position = between((elapsed - (length - 1.0) / growth) / length, 0.0, 1.0, xp)
+        if self.m_mul != 1:
+            factor = self.m_mul**cycle if xp is of_a_float else power(self.m_mul, cycle, xp)
+            peak = xp.maximum(peak * factor, self.end_learning_rate)
         return anneal(peak, self.end_learning_rate, position, "cosine", xp)
+
+    def _cycle(self, elapsed, xp):
+        """Return the last cycle that has begun; one number where it is the same for a whole array."""
+        if xp is np and np.size(elapsed) > 2:
+            first, last = self._cycle(np.array([elapsed.min(), elapsed.max()]), xp)
+            if first == last:
+                return first
+        return xp.floor(xp.log1p(elapsed * self.growth) / self.log_of_growth + 1e-9)
 
     @property
     def range(self) -> tuple[float, float]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lrlib import _checks
-from lrlib.schedules.base import Schedule, of_a_float, settle, stairs
+from lrlib.schedules.base import Schedule, of_a_float, power, settle, stairs
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ class StepDecay(_Decay):
     """
 
     def formula(self, step, xp=np):
-        return self.initial_learning_rate * self.decay_rate ** stairs(step, self.decay_steps, xp)
+        return self.initial_learning_rate * power(self.decay_rate, stairs(step, self.decay_steps, xp), xp)
 
 
 @dataclass(frozen=True)
@@ -184,7 +184,9 @@ class ExponentialDecay(_Staircase):
     """
 
     def formula(self, step, xp=np):
-        return self.initial_learning_rate * self.decay_rate ** self._clock(step, xp)
+        clock = self._clock(step, xp)
+        factor = power(self.decay_rate, clock, xp) if self.staircase else self.decay_rate**clock
+        return self.initial_learning_rate * factor
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,7 @@
-"""What a schedule says of a run before it is made: its rates in a few numbers, and what theory promises of them."""
+"""What a schedule says of a run before it is made: its rates in a few numbers, and what theory promises of them.
+
+The functions here are given schedules. Under their names in ``lrlib.schedules`` they take what ``as_schedule`` takes.
+"""
 
 import math
 from dataclasses import dataclass
@@ -100,17 +103,6 @@ class Difference:
         )
 
 
-def _check(**named) -> None:
-    for name, value in named.items():
-        if not hasattr(value, "planned"):
-            raise TypeError(f"{name} must be a schedule, such as as_schedule(…) makes, got {value!r}")
-
-
-def _planned(schedule, steps: int) -> np.ndarray:
-    _check(schedule=schedule)
-    return schedule.planned(steps)
-
-
 def plan(schedule, steps: int) -> Plan:
     """Foresee a run of ``steps`` updates: where it starts, peaks and ends, and how far it can go.
 
@@ -119,8 +111,8 @@ def plan(schedule, steps: int) -> Plan:
 
     Parameters
     ----------
-    schedule : Schedule
-        Whose run it is.
+    schedule : Schedule, float or callable
+        Whose run it is; it is taken by :func:`as_schedule`.
     steps : int
         The number of updates, at least 1.
 
@@ -148,7 +140,7 @@ def plan(schedule, steps: int) -> Plan:
     travel  0.8        the sum of the rates
     thirds  50% 31% 19% of the travel
     """
-    rates = _planned(schedule, steps)
+    rates = schedule.planned(steps)
     total, peak_step = _sum(schedule, rates), _first_highest(rates)
     thirds = [float(third.sum()) / (total or 1.0) for third in np.array_split(rates, 3)]
     floor = _floor(schedule, rates, peak_step)
@@ -192,8 +184,8 @@ def travel(schedule, steps: int) -> float:
 
     Parameters
     ----------
-    schedule : Schedule
-        Whose run it is.
+    schedule : Schedule, float or callable
+        Whose run it is; it is taken by :func:`as_schedule`.
     steps : int
         The number :math:`n` of updates, at least 1.
 
@@ -214,7 +206,7 @@ def travel(schedule, steps: int) -> float:
     >>> travel(StepDecay(1, decay_steps=2, decay_rate=0.5), 6)
     3.5
     """
-    return _sum(schedule, _planned(schedule, steps))
+    return _sum(schedule, schedule.planned(steps))
 
 
 def _sum(schedule, rates: np.ndarray) -> float:
@@ -232,8 +224,8 @@ def when(schedule, below: float, within: int = 1_000_000) -> int | None:
 
     Parameters
     ----------
-    schedule : Schedule
-        Whose run it is.
+    schedule : Schedule, float or callable
+        Whose run it is; it is taken by :func:`as_schedule`.
     below : float
         The value, positive; a rate that equals it is not below it.
     within : int
@@ -255,7 +247,6 @@ def when(schedule, below: float, within: int = 1_000_000) -> int | None:
     >>> when(StepDecay(0.1, decay_steps=5, decay_rate=0.5), below=0.05)
     10
     """
-    _check(schedule=schedule)
     below, within = _checks.positive("below", below), _checks.whole("within", within, at_least=1)
     if schedule.range[0] >= below:
         return None
@@ -280,8 +271,8 @@ def diff(a, b, steps: int, tolerance: float = 1e-12) -> Difference:
 
     Parameters
     ----------
-    a, b : Schedule
-        What to compare; :func:`as_schedule` makes one of another framework's function of the step.
+    a, b : Schedule, float or callable
+        What to compare; each is taken by :func:`as_schedule`, another framework's function of the step too.
     steps : int
         The number of updates, at least 1.
     tolerance : float
@@ -307,7 +298,6 @@ def diff(a, b, steps: int, tolerance: float = 1e-12) -> Difference:
     in 9 updates
     """
     tolerance = _checks.non_negative("tolerance", tolerance)
-    _check(a=a, b=b)
     one, other = a.planned(steps), b.planned(steps)
     gaps = abs(one - other)
     differ = gaps > tolerance * max(one.max(), other.max())
@@ -337,8 +327,8 @@ def bound(schedule, steps: int, tuned: bool = True) -> float:
 
     Parameters
     ----------
-    schedule : Schedule
-        Whose run it is.
+    schedule : Schedule, float or callable
+        Whose run it is; it is taken by :func:`as_schedule`.
     steps : int
         The number :math:`n` of updates, at least 1.
     tuned : bool
@@ -365,7 +355,7 @@ def bound(schedule, steps: int, tuned: bool = True) -> float:
     >>> [round(bound(schedule, 400) * 400**0.5, 2) for schedule in (Constant(0.1), LinearDecay(0.1, 400))]
     [2.75, 2.01]
     """
-    rates, tuned = _planned(schedule, steps), _checks.flag("tuned", tuned)
+    rates, tuned = schedule.planned(steps), _checks.flag("tuned", tuned)
     peak = float(rates.max())
     if peak == 0:
         return math.inf

@@ -11,7 +11,7 @@ from numbers import Real
 import numpy as np
 
 from lrlib import _checks
-from lrlib.schedules.base import Schedule, of_a_float, rest, settle, stairs
+from lrlib.schedules.base import Schedule, between, parts, settle
 
 QUARTER = 0.5 * math.pi  # of a turn
 
@@ -19,8 +19,8 @@ QUARTER = 0.5 * math.pi  # of a turn
 SHARES: dict[str, tuple[Callable, Callable]] = {
     "linear": (lambda position, xp: 1.0 - position, lambda position, xp: position),
     "cosine": (
-        lambda position, xp: xp.sin(QUARTER * (1.0 - position)) ** 2,
-        lambda position, xp: xp.sin(QUARTER * position) ** 2,
+        lambda position, xp: (share := xp.sin(QUARTER * (1.0 - position))) * share,
+        lambda position, xp: (share := xp.sin(QUARTER * position)) * share,
     ),
     "1-sqrt": (lambda position, xp: 1.0 - xp.sqrt(position), lambda position, xp: xp.sqrt(position)),
 }
@@ -91,8 +91,8 @@ def anneal(start, end, position, shape: str | float = "linear", xp=np):
     if shape == "exponential":
         rate = start ** (1.0 - position) * end**position
     else:  # the higher rate has an exact share, so that a rate near 0 is exact too
-        if shape in SHARES:
-            share = SHARES[shape][rises](position, xp)
+        if shares := SHARES.get(shape):
+            share = shares[1 if rises else 0](position, xp)
         elif isinstance(shape, str):
             checked_shape(shape, start, end)
         else:
@@ -102,17 +102,18 @@ def anneal(start, end, position, shape: str | float = "linear", xp=np):
         rate = highest * share + lowest * (1.0 - share)
     if not numbers:
         lowest, highest = xp.minimum(start, end), xp.maximum(start, end)
-    if xp is of_a_float:
-        return lowest if rate < lowest else highest if rate > highest else rate
-    return xp.minimum(xp.maximum(rate, lowest), highest)
+    return between(rate, lowest, highest, xp)
 
 
 def _gone(step, length: float, xp):
-    """Return the share of a length that has gone: 1 from its end on, where a compiler's rounded 1 / length is not."""
-    if xp is of_a_float:
-        return step / length if step < length else 1.0
-    gone = xp.minimum(step / length, 1.0)
-    return gone if xp is np else xp.where(step < length, gone, 1.0)
+    """Return the share of a length that has gone: never above 1, and 1 from its end on.
+
+    A compiler may multiply by a rounded 1 / length. Up to the end that is at most 1, as rounding keeps the order and
+    length · (1 / length) is rounded to 1 or to the float below; at the end itself that would be too little.
+    """
+    if xp is np:
+        return xp.minimum(step / length, 1.0)
+    return xp.where(step < length, step / length, 1.0)
 
 
 @dataclass(frozen=True)
@@ -302,8 +303,8 @@ class PolynomialDecay(_ToAnEnd):
 
     def formula(self, step, xp=np):
         if self.cycle:
-            ended = stairs(step, self.decay_steps, xp)
-            begun = xp.where(rest(step, self.decay_steps, xp) > 0, ended + 1.0, xp.maximum(ended, 1.0))
+            ended, left = parts(step, self.decay_steps, xp)
+            begun = xp.where(left > 0, ended + 1.0, xp.maximum(ended, 1.0))
             position = xp.minimum(step / (self.decay_steps * begun), 1.0)
         else:
             position = _gone(step, self.decay_steps, xp)
@@ -365,8 +366,8 @@ class LinearCosineDecay(Schedule):
 
     def formula(self, step, xp=np):
         position = _gone(step, self.decay_steps, xp)
-        wave = xp.cos(math.pi * self.num_periods * position) ** 2
-        return self.initial_learning_rate * ((self.alpha + (1.0 - position)) * wave + self.beta)
+        wave = xp.cos(math.pi * self.num_periods * position)
+        return self.initial_learning_rate * ((self.alpha + (1.0 - position)) * (wave * wave) + self.beta)
 
     @property
     def range(self) -> tuple[float, float]:
