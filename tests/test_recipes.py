@@ -29,6 +29,14 @@ def test_every_recipe_has_its_lines():
     assert [part.splitlines()[0] for part in text.split("\n## ")[1:] if "```python" not in part] == []
 
 
+def test_three_lines_find_a_rate_for_a_convolution(typed):
+    found = typed["found"]
+    chosen = found.runs.sel(learning_rate=found.learning_rate)
+    assert found.low <= found.learning_rate <= found.high
+    assert found.trainings <= 40 and not chosen.failed.any()
+    assert chosen.validation_accuracy.mean() > 0.75
+
+
 def test_the_rate_that_is_found_reads_digits(typed):
     best, fine = typed["fine"].best(), typed["fine"]
     assert typed["coarse"].best().learning_rate / 10 < best.learning_rate < 10 * typed["coarse"].best().learning_rate
