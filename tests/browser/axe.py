@@ -8,14 +8,22 @@ SCRIPT = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 # Thousands of coloured words and of boxes in formulas are alike, and axe would look at each: one of a kind stays.
 THIN = """() => {
-  const seen = new Set();
-  for (const word of document.querySelectorAll("article pre span, article dt :is(span, em), article math *")) {
-    if (seen.has(word.className)) word.replaceWith(...word.childNodes);
-    else seen.add(word.className);
+  const seen = new Set(), words = "article :is(pre span, dt :is(span, em), code span, math *)";
+  for (const word of document.querySelectorAll(words)) {
+    const name = `${word.tagName}.${word.className}`;
+    if (seen.has(name)) word.replaceWith(...word.childNodes);
+    else seen.add(name);
   }
-  // but not of those on lines of their own, which would become wider than a phone
-  const formulas = [...document.querySelectorAll(".katex-html")].filter((formula) => !formula.closest("div.math"));
-  for (const formula of formulas.slice(1)) formula.textContent = formula.textContent;
+  // one formula in a line, and one on lines of its own; another of these keeps its room, as its text would be too wide
+  const formulas = [...document.querySelectorAll(".katex-html")], alone = (formula) => formula.closest("div.math");
+  const kept = [formulas.find(alone), formulas.find((formula) => !alone(formula))];
+  const room = new Map(formulas.filter(alone).map((formula) => [formula, formula.getBoundingClientRect()]));
+  for (const formula of formulas.filter((formula) => !kept.includes(formula))) {
+    formula.textContent = alone(formula) ? "" : formula.textContent;
+    if (!alone(formula)) continue;
+    const { width, height } = room.get(formula);
+    formula.style = `display: inline-block; width: ${width}px; height: ${height}px`;
+  }
 }"""
 # Most of axe's time goes into contrasts, text after text. Texts are of one kind where they and their parents have the
 # same names, and they and all that is painted around them the same style; the first of a kind is measured, once in the

@@ -10,18 +10,42 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import sync_playwright
-from where import BELOW, DESK, HTML, NONE, ROOT, found_browser
+from walk import SHIFTS, walk
+from where import BELOW, DESK, EVERY, HTML, NONE, PHONE, ROOT, found_browser
+from xdist.scheduler import LoadScopeScheduling
 
 # No other host has an address; so a page comes as it comes to a reader, without a question to Python at every file.
 ONLY_HERE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
-# Tests of what, the longest first.
-LONGEST = ["axe", "predict", "weight", "pdf", "pages", "sweep_explorer", "decays", "figures", "jupyterlab"]
+# Tests of what, the longest first; pages come after them, the longest first.
+LONGEST = ["pdf", "decays", "jupyterlab", "sweep_explorer", "bowl", "figures"]
 
 
 def pytest_collection_modifyitems(items):
-    """The files that take long begin, so that no process waits for another at the end."""
-    places = {f"test_{name}.py": place for place, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: places.get(item.path.name, len(places)))
+    """What is long begins, so that no process waits for another at the end; what one page is asked is one row."""
+
+    def place(item):
+        page = item.callspec.params.get("seen") if hasattr(item, "callspec") else None
+        if page:
+            file = HTML / f"{page}.html"
+            return len(LONGEST), -file.stat().st_size if file.is_file() else 0, page
+        name = item.path.stem.removeprefix("test_")
+        return LONGEST.index(name) if name in LONGEST else len(LONGEST) + 1, 0, name
+
+    items.sort(key=place)
+
+
+class PageByPage(LoadScopeScheduling):
+    """A page is visited by one process, which does all that is asked of it; so it is with the other tests of a file."""
+
+    def _split_scope(self, nodeid):
+        file, _, asked = nodeid.partition("::")
+        page = asked.partition("[")[2].removesuffix("]")
+        return page if page in EVERY else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    return PageByPage(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -112,6 +136,14 @@ def new_page(chromium, site):
         return page
 
     return new_page
+
+
+@pytest.fixture(scope="session")
+def seen(request, new_page):
+    """What there is to be seen on a page, which is asked for as the test's parameter; ``seen.page`` is still open."""
+    page = new_page(request.param, size=PHONE, before=SHIFTS)
+    yield walk(page)
+    page.context.close()
 
 
 @pytest.fixture

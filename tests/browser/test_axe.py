@@ -1,27 +1,29 @@
 """What axe-core finds wrong: nothing, on any page, wide or narrow, in both themes."""
 
-import pytest
-from axe import RULES, violations
-from where import DESK, EVERY, PHONE
-
-OPEN = "document.querySelectorAll('article details').forEach((fold) => (fold.open = true))"
-STILL = "*, ::before, ::after { transition: none !important; animation: none !important; }"
+from axe import violations
+from walk import STILL
+from where import DESK, EVERY, PHONE, each
 
 
-@pytest.mark.parametrize("name", EVERY)
-def test_axe_finds_nothing(visit, name):
-    """The theme changes colours alone, so in the dark only contrasts are asked for again."""
-    page = visit(name, size=PHONE)
+@each(EVERY)
+def test_axe_finds_nothing(seen):
+    """All figures that answer the hand are there, as they come; their tests ask axe what a hand makes of them."""
+    assert all(seen.live)
+    assert seen.axe == {(size["width"], theme): [] for size in (PHONE, DESK) for theme in ("light", "dark")}
+
+
+def test_the_way_back_to_the_top_can_be_read(visit):
+    """It comes when a reader turns round."""
+    page = visit("genindex", size=PHONE)
     page.add_style_tag(content=STILL)
-    page.evaluate(OPEN)
-    found = {}
-    for size in (PHONE, DESK):
-        page.set_viewport_size(size)
-        page.wait_for_timeout(250)  # scrolling regions get their stop for the keyboard when the window is at rest
-        for theme, rules in {"light": RULES, "dark": ["color-contrast"]}.items():
-            page.evaluate("(theme) => (document.documentElement.dataset.theme = theme)", theme)
-            found[size["width"], theme] = violations(page, rules=rules)
-    assert found == {key: [] for key in found}
+    button = page.locator("#pst-back-to-top")
+    page.mouse.wheel(0, 4000)
+    page.wait_for_function("scrollY > 1000")
+    page.mouse.wheel(0, -400)
+    button.wait_for(state="visible")
+    for theme in ("light", "dark"):
+        page.evaluate("(theme) => (document.documentElement.dataset.theme = theme)", theme)
+        assert button.is_visible() and violations(page, "#pst-back-to-top", ["color-contrast"]) == [], theme
 
 
 def test_axe_would_find_something(visit):

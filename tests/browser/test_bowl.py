@@ -30,6 +30,14 @@ def bowl(live):
     return lambda name, **options: live(name, "bowl", **options)
 
 
+@pytest.fixture(scope="module")
+def arithmetic(new_page):
+    """A page for what is computed on it, which none of its tests changes."""
+    page = new_page(MAP)
+    yield page
+    page.context.close()
+
+
 def said(figure):
     return figure.locator(".lr-state").inner_text()
 
@@ -40,8 +48,8 @@ def keys(page, figure, name, key, times=1):
         page.keyboard.press(key)
 
 
-def test_paths_losses_and_behaviour_are_those_of_lrlib(bowl):
-    page, _ = bowl(MAP)
+def test_paths_losses_and_behaviour_are_those_of_lrlib(arithmetic):
+    page = arithmetic
     asked, expected = [], []
     for curvatures in CURVATURES:
         for share in SHARES:
@@ -68,8 +76,8 @@ def test_paths_losses_and_behaviour_are_those_of_lrlib(bowl):
         assert does == did
 
 
-def test_a_run_that_overflows_ends_as_in_lrlib(bowl):
-    page, _ = bowl(MAP)
+def test_a_run_that_overflows_ends_as_in_lrlib(arithmetic):
+    page = arithmetic
     points = page.evaluate("LrFigure.maths.bowl.path([1e200], [1], 1e200, 40)")
     assert len(points) == len(gradient_descent(Quadratic(1e200), 1.0, 1e200, 40).parameters) == 2
 
@@ -98,8 +106,8 @@ WORDS = [  # curvatures, start, rate, what is said
 ]
 
 
-def test_the_state_is_told_rightly(bowl):
-    page, _ = bowl(MAP)
+def test_the_state_is_told_rightly(arithmetic):
+    page = arithmetic
     for curvatures, start, rate, words in WORDS:
         run = {"curvatures": curvatures, "start": start, "rate": rate, "steps": 40, "minimum": [0] * len(start)}
         assert page.evaluate("run => LrFigure.maths.bowl.judge(run).words", run) == words, run

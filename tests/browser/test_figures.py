@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 from axe import violations
-from where import DESK, HTML, PAGES, PHONE
+from walk import STILL, screen
+from where import DESK, HTML, PAGES, PHONE, each
 
 from lrlib import interactive
 
@@ -29,50 +30,50 @@ def test_a_page_loads_the_scripts_of_its_figures_and_no_others(name):
     assert "customElements" not in text and "data:image/png" not in text
 
 
-@pytest.mark.parametrize("name", [PARABOLA, MAP, FORTY])
-@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
-def test_a_figure_keeps_its_place_and_asks_for_no_picture(visit, name, size):
-    page = visit(name, size=size)
-    page.wait_for_function("[...document.querySelectorAll('lr-figure')].every((f) => f.dataset.live !== undefined)")
-    for live, kept in page.evaluate(
-        """() => [...document.querySelectorAll('lr-figure:is([kind=bowl], [kind=forty])')].map((figure) => {
-            const live = figure.offsetHeight;
-            delete figure.dataset.live;
-            const kept = parseFloat(getComputedStyle(figure).minHeight);
-            figure.dataset.live = "";
-            return [live, kept];
-        })"""
-    ):
-        assert abs(live - kept) < 16, f"{live} high, {kept} kept"
-    pictures = page.evaluate("performance.getEntriesByType('resource').map((one) => one.name)")
-    assert [address for address in pictures if "/figure-" in address] == []
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    assert page.messages == page.foreign == []
+@each([PARABOLA, MAP, FORTY])
+def test_a_figure_keeps_its_place_and_asks_for_no_picture(seen):
+    for size in (PHONE, DESK):
+        screen(seen.page, size, phone=size == PHONE)
+        for live, kept in seen.page.evaluate(
+            """() => [...document.querySelectorAll('lr-figure:is([kind=bowl], [kind=forty])')].map((figure) => {
+                const live = figure.offsetHeight;
+                delete figure.dataset.live;
+                const kept = parseFloat(getComputedStyle(figure).minHeight);
+                figure.dataset.live = "";
+                return [live, kept];
+            })"""
+        ):
+            assert abs(live - kept) < 16, f"{live} high, {kept} kept, on a screen {size['width']} wide"
+    assert [address for address in seen.whole if "/figure-" in address] == []
 
 
-@pytest.mark.parametrize(("size", "dark"), [(PHONE, True), (DESK, False)])
-def test_nothing_stands_in_anybodys_way_in_either_state(visit, size, dark):
-    for name in (MAP, FORTY):
-        page = visit(name, size=size, dark=dark)
-        page.evaluate(
-            """() => {  // axe is slow, and looks at nothing that is hidden
-                const kept = new Set();
-                for (let node of document.querySelectorAll("lr-figure")) {
-                    node.querySelectorAll("*").forEach((one) => kept.add(one));
-                    for (; node; node = node.parentElement) kept.add(node);
-                }
-                document.querySelectorAll("body *").forEach((one) => kept.has(one) || (one.style.display = "none"));
-            }"""
-        )
-        for kind in kinds(name) & set(STATES):
-            figure = page.locator(f'lr-figure[kind="{kind}"]').first
-            for pressed in [], STATES[kind]:
-                for button in pressed:
-                    figure.get_by_role("button", name=button).click()
+@pytest.mark.parametrize("name", [MAP, FORTY])
+def test_nothing_stands_in_anybodys_way_in_either_state(visit, name):
+    """In the dark on a phone, and light on a desk."""
+    page = visit(name)
+    page.add_style_tag(content=STILL)
+    page.evaluate(
+        """() => {  // axe is slow, and looks at nothing that is hidden
+            const kept = new Set();
+            for (let node of document.querySelectorAll("lr-figure")) {
+                node.querySelectorAll("*").forEach((one) => kept.add(one));
+                for (; node; node = node.parentElement) kept.add(node);
+            }
+            document.querySelectorAll("body *").forEach((one) => kept.has(one) || (one.style.display = "none"));
+        }"""
+    )
+    for kind in kinds(name) & set(STATES):
+        figure = page.locator(f'lr-figure[kind="{kind}"]').first
+        for pressed in [], STATES[kind]:
+            for button in pressed:
+                figure.get_by_role("button", name=button).click()
+            for size, theme in ((PHONE, "dark"), (DESK, "light")):
+                screen(page, size, phone=size == PHONE)
+                page.evaluate("(theme) => (document.documentElement.dataset.theme = theme)", theme)
                 assert violations(page, f"lr-figure[kind={kind}]", preload=False) == []
-            for target in figure.locator("button, input").all():
-                box = target.bounding_box()
-                assert min(box["width"], box["height"]) >= 24
+                for target in figure.locator("button, input").all():
+                    box = target.bounding_box()
+                    assert min(box["width"], box["height"]) >= 24
 
 
 def test_without_scripts_there_is_the_picture(visit):

@@ -15,8 +15,16 @@ def forty(live):
     return lambda **options: live(CHAPTER, "forty", **options)
 
 
-def test_the_runs_are_those_of_lrlib(forty):
-    page, _ = forty()
+@pytest.fixture(scope="module")
+def arithmetic(new_page):
+    """A page for what is computed on it, which none of its tests changes."""
+    page = new_page(CHAPTER)
+    yield page
+    page.context.close()
+
+
+def test_the_runs_are_those_of_lrlib(arithmetic):
+    page = arithmetic
     for base in (0.01, 0.1, 0.5, 0.9, 1.2):
         for decay in (0.8, 0.95, 0.99, 1.0):
             lines = page.evaluate("([base, decay]) => LrFigure.maths.forty.run(base, decay)", [base, decay])
@@ -37,10 +45,10 @@ def figures(line):
     return [part.split(":")[1] for part in line.split(",")]
 
 
-def test_the_lines_are_the_articles_to_the_digits_that_float64_shares_with_it(forty):
+def test_the_lines_are_the_articles_to_the_digits_that_float64_shares_with_it(arithmetic):
     """The article computed in float32. 19 of its 40 lines come out to the letter; elsewhere a rate is off by one unit
     of its last digit at most, a w by two, a loss by nine, on line 34."""
-    page, _ = forty()
+    page = arithmetic
     lines = page.evaluate("LrFigure.maths.forty.run(0.1, 0.99).map(LrFigure.maths.forty.printed)")
     assert sum(ours == theirs for ours, theirs in zip(lines, ARTICLE, strict=True)) == 19
     most = {"rate": 0, "loss": 0, "w": 0}
@@ -52,8 +60,8 @@ def test_the_lines_are_the_articles_to_the_digits_that_float64_shares_with_it(fo
     assert most == {"rate": 1, "loss": 9, "w": 2}
 
 
-def test_numbers_are_written_as_c_does(forty):
-    page, _ = forty()
+def test_numbers_are_written_as_c_does(arithmetic):
+    page = arithmetic
     for number in (0.1, 23.04, 3.8, 8.036621e-05, 1e-4, 123456.7, 1234567.0, -0.99573125, 0.0, 5e-324):
         assert page.evaluate("x => LrFigure.maths.forty.g(x)", number) == f"{number:g}"
 

@@ -2,39 +2,17 @@
 
 import gzip
 import re
-from types import SimpleNamespace
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from where import CHAPTERS, DESK, HTML, PAGES, PHONE
+from walk import screen
+from where import CHAPTERS, DESK, HTML, PAGES, PHONE, each
 
 FIRST, FURTHER = (
     250_000,
     120_000,
 )  # bytes, compressed, of a page as it opens first, and of a further one read to its end
 PACKED = {".woff2", ".webp", ".png"}
-SHIFTS = """
-  window.jumped = 0;
-  const add = (entries) => entries.forEach(({ value }) => (window.jumped += value));
-  window.observer = new PerformanceObserver((list) => add(list.getEntries()));
-  window.observer.observe({ type: "layout-shift" });
-  window.jumps = async () => {  // of all frames that were drawn
-    for (let i = 0; i < 2; i++) await new Promise(requestAnimationFrame);
-    add(window.observer.takeRecords());
-    return window.jumped;
-  };
-"""
-TO_THE_END = """async () => {
-  for (let y = 0; y < document.body.scrollHeight; y += 600) {
-    scrollTo(0, y);
-    await new Promise(requestAnimationFrame);  // a picture is asked for when a frame is drawn
-  }
-}"""
-PICTURES = """() => [...document.querySelectorAll("article img")].map((image) => [
-  image.loading, image.hasAttribute("width") && image.hasAttribute("height"),
-  image.getBoundingClientRect().top + scrollY, image.currentSrc || image.src,
-])"""
-WAITING = "[...document.querySelectorAll('script[src]')].map((script) => script.defer || script.async)"
 MISSING = """async ([sheets, folder]) => {
   const parts = (text) => {
     const found = [""];
@@ -80,65 +58,52 @@ def weight(address):
     return len(content) if file.suffix in PACKED else len(gzip.compress(content, mtime=0))
 
 
-@pytest.fixture(scope="module")
-def carried(new_page):
-    """How each page opens and is read to its end, on a phone and in an empty browser."""
-    found = {}
-    for name in PAGES:
-        page = new_page(name, size=PHONE, before=SHIFTS)
-        page.wait_for_load_state("networkidle")
-        one = found[name] = SimpleNamespace(opened=set(page.asked))
-        one.pictures, one.waiting = page.evaluate(PICTURES), page.evaluate(WAITING)
-        page.evaluate(TO_THE_END)
-        page.wait_for_timeout(300)  # what comes late may move what is there
-        one.whole, one.jumped = set(page.asked), page.evaluate("jumps()")
-        page.context.close()
-    return found
+@pytest.fixture(scope="session")
+def at_first(new_page):
+    """The addresses that the first page loads as it opens."""
+    page = new_page("index", size=PHONE)
+    page.wait_for_load_state("networkidle")
+    yield set(page.asked)
+    page.context.close()
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_a_page_is_light(carried, name):
-    opened, whole = carried[name].opened, carried[name].whole
-    first = sum(map(weight, opened))
-    cached = carried["index"].opened
-    further, to_the_end = (sum(map(weight, files - cached)) for files in (opened, whole))
+@each(PAGES)
+def test_a_page_is_light(seen, at_first):
+    first = sum(map(weight, seen.opened))
+    further, to_the_end = (sum(map(weight, files - at_first)) for files in (seen.opened, seen.whole))
     print(
-        f"{name}: first {first / 1000:.0f} kB, {len(opened)} requests; after the index {further / 1000:.0f} kB, "
-        f"to the end {to_the_end / 1000:.0f} kB"
+        f"{seen.address}: first {first / 1000:.0f} kB, {len(seen.opened)} requests; "
+        f"after the index {further / 1000:.0f} kB, to the end {to_the_end / 1000:.0f} kB"
     )
     assert first <= FIRST
-    assert name == "index" or to_the_end <= FURTHER
+    assert seen.address.endswith("/index.html") or to_the_end <= FURTHER
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_nothing_jumps(carried, name):
-    assert carried[name].jumped < 0.05  # 0.1 is called good
+@each(PAGES)
+def test_nothing_jumps_and_nothing_is_loaded_for_other_pages(seen):
+    assert seen.jumped < 0.05  # 0.1 is called good
+    loaded = " ".join(sorted(seen.whole))
+    assert not re.search(r"search|doctools|fontawesome\.js|\.ttf|/styles/|basic\.css", loaded)
+    assert len(re.findall(r"\.css", loaded)) == 1
 
 
-def test_nothing_is_loaded_for_other_pages(carried):
-    for name in PAGES:
-        loaded = " ".join(sorted(carried[name].whole))
-        assert not re.search(r"search|doctools|fontawesome\.js|\.ttf|/styles/|basic\.css", loaded), name
-        assert len(re.findall(r"\.css", loaded)) == 1
-
-
-@pytest.mark.parametrize("name", CHAPTERS)
-def test_pictures_wait_and_keep_their_place(carried, name):
-    assert carried[name].pictures and carried[name].waiting and all(carried[name].waiting)
-    for loading, sized, top, source in carried[name].pictures:
+@each(CHAPTERS)
+def test_pictures_wait_and_keep_their_place(seen):
+    assert seen.pictures and seen.waiting and all(seen.waiting)
+    for loading, sized, top, source in seen.pictures:
         assert sized, source
         assert not source.endswith(".png"), source
         assert loading == "lazy" or top < 4000, source
 
 
-@pytest.mark.parametrize("name", ["index", "folklore-on-trial", "api", CHAPTERS[1], CHAPTERS[-1], "search"])
-def test_the_one_style_sheet_has_every_rule_that_applies(visit, name):
-    page = visit(name, size=DESK)
+@each(["index", "folklore-on-trial", "api", CHAPTERS[1], CHAPTERS[-1], "search"])
+def test_the_one_style_sheet_has_every_rule_that_applies(seen):
     static = HTML / "_static"
     sheets = [file.relative_to(static).as_posix() for file in static.rglob("*.css") if file.name != "site.css"]
-    root = page.evaluate("document.documentElement.dataset.content_root")
-    page.locator("button.dropdown-toggle").first.click()
-    asked, missing = page.evaluate(MISSING, [sheets, f"{root}_static/"])
+    screen(seen.page, DESK)
+    root = seen.page.evaluate("document.documentElement.dataset.content_root")
+    seen.page.locator("button.dropdown-toggle").first.evaluate("(button) => button.click()")
+    asked, missing = seen.page.evaluate(MISSING, [sheets, f"{root}_static/"])
     assert asked > 200 and missing == []
 
 

@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+import pytest
 import yaml
 from sphinx_external_toc.parsing import parse_toc_yaml
 
@@ -15,5 +16,10 @@ BELOW = "/" + CONFIG["repository"]["url"].rsplit("/", 1)[1]  # where GitHub show
 HTML = ROOT / "_build" / "html"
 PAGES = sorted(parse_toc_yaml(ROOT / "_toc.yml"))
 CHAPTERS = [page for page in PAGES if page.startswith("chapters/")]
-EVERY = [*PAGES, "genindex", "py-modindex", "search"]
+EVERY = [*PAGES, "genindex", "py-modindex", "search", "404"]  # no text of ours is behind the last four
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
+
+
+def each(pages):
+    """Ask a test of each of these pages; its argument ``seen`` is what was seen there."""
+    return pytest.mark.parametrize("seen", pages, indirect=True)
