@@ -4,6 +4,7 @@
 # make clean   remove what was built        make mutants    do the tests bite?
 # make exercises  write the chapters without solutions, for teachers
 # make trials  try every verdict beyond its chapter's setting
+# make study    which learning-rate finder can be believed?
 # make parity   are the schedules those of other frameworks, asked live?
 # make bench    how fast is a sweep?
 # make links   ask whether other sites' pages are still there
@@ -20,7 +21,7 @@ PORT ?= 8000
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,$(shell $(p) -c '$(FITS)' 2>/dev/null && echo $(p))))
 
-.PHONY: book pdf lighthouse serve lab test test-other-processor browser mutants trials trials-check parity parity-record bench bench-record links notebooks exercises pins clean
+.PHONY: book pdf lighthouse serve lab test test-other-processor browser mutants trials trials-check study parity parity-record bench bench-record links notebooks exercises pins clean
 
 book: $(VENV)/installed
 	@$(PY) tools/book.py
@@ -55,6 +56,9 @@ trials: $(VENV)/installed
 
 trials-check: $(VENV)/installed
 	@$(PY) -m trials --check
+
+study: $(VENV)/installed
+	@$(PY) -m study
 
 parity: $(PARITY)/installed
 	@$(PARITY)/bin/python -m pytest --confcutdir=tests/parity tests/parity

@@ -46,7 +46,7 @@ class Suggestion:
 
 
 def suggest(
-    rates, losses, steps: int | None = None, factor: float = 50.0, *, momentum: float = 0.0, hold: int = 1
+    rates, losses, steps: int | None = None, factor: float = 100.0, *, momentum: float = 0.0, hold: int = 1
 ) -> Suggestion:
     r"""Suggest a rate from one range test or several repeats of it, or refuse.
 
@@ -75,7 +75,7 @@ def suggest(
     steps : int, optional
         The number of updates of the training to come, about which ``advice`` then says something.
     factor : float
-        The widest interval with which a rate is still suggested, as the ratio of its ends.
+        The widest interval with which a rate is still suggested, as the ratio of its ends; by default two decades.
     momentum : float
         :math:`\beta`, that of SGD or Adam's ``beta_1``: at least 0 and below 1.
     hold : int
