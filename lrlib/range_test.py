@@ -75,7 +75,7 @@ class RangeTest:
         """Why this suggestion, or why none."""
         return self.suggest().reason
 
-    def suggest(self, steps: int | None = None, factor: float = 50.0) -> Suggestion:
+    def suggest(self, steps: int | None = None, factor: float = 100.0) -> Suggestion:
         """Suggest a rate, with how sure it is, or refuse: :func:`lrlib.suggestion.suggest` of what was recorded.
 
         Where a repeat ran out of data, only the rates that all of them reached count.
