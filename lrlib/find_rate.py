@@ -25,8 +25,8 @@ from lrlib.runs import Runs
 from lrlib.schedules import Schedule
 from lrlib.sweep import factors, sweep
 
-PER_DECADE = 8  # every rate that is trained is 10 ** (place / 8), so that no rounding of a range test moves it much
-COARSE = 4  # places between the first rates
+PER_DECADE = 4  # every rate that is trained is 10 ** (place / 4): finer ones differ by less than seeds do
+COARSE = 2  # places between the first rates
 FIRST_SEEDS = 4  # of every rate; with fewer, chance chooses
 MORE_SEEDS = 2  # for each rate that may be the best, at a time
 SURE = 1.5  # standard errors: two rates that differ by less cannot be told apart
@@ -115,16 +115,16 @@ def find_rate(
     r"""Find the learning rate for a model, its data and the length of a training, by real trainings of that length.
 
     A range test says in which decade to begin. From there rates that lie half a decade apart are trained, each with the
-    same seeds, until the best one, by mean validation loss, has worse ones on both sides. The steps to its neighbours
-    are halved until they are an eighth of a decade. Then all rates that may still be the best get more seeds, until the
-    chosen one, :math:`\hat\eta`, satisfies
+    same four seeds, until the best one has worse ones on both sides. The best one has the lowest mean validation loss
+    plus its standard error, so that of equally good rates the dependable one is chosen. Then the step is halved, on the
+    side where the loss rises gently, or on both. At last all rates that may still be the best get more seeds, and the
+    others none, until the chosen one, :math:`\hat\eta`, satisfies
 
     .. math:: \bar\ell(\hat\eta) - \bar\ell(\eta) + 1.5 \, s \sqrt{2 / n}
         \le \text{tolerance} \cdot |\bar\ell(\hat\eta)|
 
-    for every other rate :math:`\eta` that was tried. Here :math:`\bar\ell` is the mean loss
-    over :math:`n` seeds, and :math:`s` is how much a run's loss scatters beyond what its rate and its seed explain. The
-    model is left as it was.
+    for every other rate :math:`\eta` that was tried. Here :math:`\bar\ell` is the mean loss over :math:`n` seeds, and
+    :math:`s` is how much a run's loss scatters beyond what its rate and its seed explain. The model is left as it was.
 
     Parameters
     ----------
@@ -167,6 +167,11 @@ def find_rate(
 
     Notes
     -----
+    No run is ended early, since a rate that is behind in the middle of a training may lead at its end. What is saved is
+    seeds, for rates that are far behind.
+
+    The rates are those of one grid, four to a decade of the schedule's peak, so two searches try the same ones.
+
     There is no rate, and the reason says so, if all runs fail under all rates, if no rate has a validation loss below
     that of the best constant prediction, or if the search had to end while the best rate was the first or the last.
 
@@ -235,7 +240,7 @@ def find_rate(
 class _Search:
     """Which rates to train with how many seeds, from what the trainings before came to.
 
-    A rate is a place: with it the schedule's peak is ``10 ** (place / 8)``. ``train(places, seeds)`` returns the losses
+    A rate is a place: with it the schedule's peak is ``10 ** (place / 4)``. ``train(places, seeds)`` returns the losses
     of their runs, infinity for one that failed, NaN for one that was not trained, because somebody pressed Ctrl-C.
     """
 

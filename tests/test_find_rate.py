@@ -37,7 +37,7 @@ def found():
 # The search, on losses that are known
 
 
-def valley(best, curvature=0.02, noise=0.0, cliff=np.inf, fails=()):
+def valley(best, curvature=0.08, noise=0.0, cliff=np.inf, fails=()):
     """Losses by place and seed, lowest at a place, infinite above a cliff and for the runs that fail."""
 
     def train(places, seeds):
@@ -54,7 +54,7 @@ def search(train, begin=0, tolerance=0.05, seeds=8, budget=60, constant=np.inf):
     return it, *it.answer(it.run(), constant)
 
 
-@pytest.mark.parametrize("best", [-13, -4, -1, 0, 3, 8, 21])
+@pytest.mark.parametrize("best", [-9, -4, -1, 0, 3, 8, 11])
 def test_wherever_it_begins_it_finds_the_lowest_place(best):
     it, place, reason = search(valley(best))
     assert (
@@ -66,17 +66,17 @@ def test_wherever_it_begins_it_finds_the_lowest_place(best):
 
 def test_a_cliff_beside_the_best_place_is_no_edge():
     it, place, _ = search(valley(5, cliff=5))
-    assert place in (4, 5) and max(it.losses) > 5
+    assert place == 5 and max(it.losses) > 5
 
 
 @pytest.mark.parametrize("seed", [0, 2, 4])
 def test_a_rate_that_failed_under_any_seed_is_not_chosen(seed):
-    it, place, _ = search(valley(0, curvature=0.004, noise=0.01, fails={(0, seed)}), tolerance=0.001)
+    it, place, _ = search(valley(0, curvature=0.01, noise=0.03, fails={(0, seed)}), tolerance=0.001)
     assert 0 < abs(place) <= COARSE and np.isinf(it.losses[0]).any()
 
 
 def test_seeds_are_for_those_that_may_be_the_best():
-    it, place, _ = search(valley(0, noise=0.15), budget=100)
+    it, place, _ = search(valley(0, noise=0.3), budget=100)
     had = {p: len(losses) for p, losses in it.losses.items()}
     assert had[place] == max(had.values()) > FIRST_SEEDS
     assert had[min(had)] == had[max(had)] == FIRST_SEEDS, "the far ones got no more"
@@ -85,7 +85,7 @@ def test_seeds_are_for_those_that_may_be_the_best():
 
 
 def test_what_cannot_be_told_apart_is_said():
-    it, place, reason = search(valley(0, curvature=0.0001, noise=0.4), seeds=6, budget=200)
+    it, place, reason = search(valley(0, curvature=0.0004, noise=0.4), seeds=6, budget=200)
     assert place is not None and not it.sure
     assert reason == "with 6 seeds it is not sure that no other rate is better by more than 5 %"
     low, high, width = it.around(place)
@@ -94,15 +94,18 @@ def test_what_cannot_be_told_apart_is_said():
 
 
 def test_a_large_tolerance_is_cheap():
-    costs = [search(valley(0, noise=0.05), tolerance=t, budget=200, seeds=20)[0].spent for t in (0.2, 0.05, 0.01)]
+    costs = [
+        search(valley(0, curvature=0.02, noise=0.05), tolerance=t, budget=200, seeds=20)[0].spent
+        for t in (0.2, 0.05, 0.01)
+    ]
     assert costs == sorted(costs) and costs[0] < costs[2]
 
 
 def test_the_budget_holds_and_an_edge_is_no_answer():
-    it, place, reason = search(valley(40), budget=20)
+    it, place, reason = search(valley(20), budget=20)
     assert it.spent <= 20 and place is None and not it.sure
     assert reason.startswith("max_trainings are spent, and the best rate, ") and reason.endswith("may lie above")
-    assert search(valley(-40), budget=20)[2].endswith("is the lowest: a better one may lie below")
+    assert search(valley(-20), budget=20)[2].endswith("is the lowest: a better one may lie below")
     it, place, reason = search(valley(1), budget=15)
     assert (place, reason) == (0, "max_trainings are spent") and not it.sure
     reason = search(lambda places, seeds: valley(0, 0)(places, seeds) - np.array(places)[:, None] / 1e4, budget=1e4)[2]
@@ -116,7 +119,7 @@ def test_it_looks_everywhere_before_it_says_that_nothing_learns():
     far = -4 * PER_DECADE
 
     def only_far_away(places, seeds):
-        return np.where(abs(np.array(places) - far)[:, None] < 7, valley(far)(places, seeds), np.inf)
+        return np.where(abs(np.array(places) - far)[:, None] < 4, valley(far)(places, seeds), np.inf)
 
     it, place, _ = search(only_far_away, begin=4)
     assert place == far and len(it.losses[far]) >= FIRST_SEEDS
@@ -256,7 +259,7 @@ def test_ctrl_c_in_the_range_test_leaves_the_model_as_it_was(monkeypatch):
         np.testing.assert_array_equal(old, new)
 
 
-@pytest.mark.parametrize(("at", "partly"), [(4, False), (4, True), (2, True)])
+@pytest.mark.parametrize(("at", "partly"), [(3, False), (3, True), (2, True)])
 def test_after_ctrl_c_what_is_known_is_returned(monkeypatch, at, partly):
     stopping(monkeypatch, at, KeyboardInterrupt, partly)
     with pytest.warns(UserWarning, match=r"^Ctrl-C ended the search after \d"):
