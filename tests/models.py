@@ -14,6 +14,7 @@ from lrlib.datasets import as_data
 
 SAMPLES = 40
 ROW, LINE, PLANE = (6,), (3, 4), (5, 6, 4)
+TIMES = (2, 4)  # few, as a program has every time once
 WORDS = "words"  # whole numbers from 0 to 4, of which 0 is masked where masks are asked for
 SHAPES = {"1D": (12, 4), "2D": (4, 3, 4), "3D": (2, 3, 4, 2)}  # 48 numbers in the dimensions of a layer's name
 
@@ -81,7 +82,7 @@ def side_by_side(shape, *kinds):
     """Return a function that makes a model in which each of these layers has a branch of its own."""
 
     def make():
-        inputs = keras.Input((3,), dtype="int32") if shape == WORDS else keras.Input(shape or ROW)
+        inputs = keras.Input((2,), dtype="int32") if shape == WORDS else keras.Input(shape or ROW)
         first = layers.Embedding(5, 3, mask_zero=True) if shape == WORDS else layers.Dense(shape[-1] if shape else 48)
         seen, branches = first(inputs), []
         for layer in [kind() for kind in kinds]:
@@ -250,7 +251,12 @@ LAYERS = [
     ),
     Case(
         "pooling",
-        each_dimension(("MaxPooling", 2), ("AveragePooling", 2), ("GlobalMaxPooling",), ("GlobalAveragePooling",)),
+        each_dimension(
+            ("MaxPooling", 3, 2, "same"),
+            ("AveragePooling", 3, 2, "same"),
+            ("GlobalMaxPooling",),
+            ("GlobalAveragePooling",),
+        ),
     ),
     Case("adaptive pooling", each_dimension(("AdaptiveMaxPooling", 2), ("AdaptiveAveragePooling", 2), of=(1, 2))),
     Case(
@@ -292,15 +298,18 @@ LAYERS = [
     Case(
         "recurrent",
         side_by_side(
-            LINE, of("SimpleRNN", 3, dropout=0.2, recurrent_dropout=0.2), of("LSTM", 3), of("GRU", 3, go_backwards=True)
+            TIMES,
+            of("SimpleRNN", 3, dropout=0.2, recurrent_dropout=0.2),
+            of("LSTM", 3),
+            of("GRU", 3, go_backwards=True),
         ),
     ),
     Case("recurrent, masked", side_by_side(WORDS, of("SimpleRNN", 3), of("LSTM", 3), of("GRU", 3))),
-    Case("recurrent, after a mask of zeros", in_line(of("Masking"), of("SimpleRNN", 3), shape=LINE)),
+    Case("recurrent, after a mask of zeros", in_line(of("Masking"), of("SimpleRNN", 3), shape=TIMES)),
     Case(
         "recurrent, both ways", side_by_side(WORDS, lambda: layers.Bidirectional(layers.LSTM(2, return_sequences=True)))
     ),
-    Case("recurrent, cells on cells", side_by_side((2, 4), *map(stacked, ("SimpleRNN", "GRU", "LSTM")))),
+    Case("recurrent, cells on cells", side_by_side(TIMES, *map(stacked, ("SimpleRNN", "GRU", "LSTM")))),
     Case(
         "recurrent, with a state that lasts",
         stateful,

@@ -38,6 +38,7 @@ def cluster():
 
 @pytest.fixture
 def dask(cluster):
+    Client.current().wait_for_workers(2)  # a test may have killed some, and a new one takes its time
     with joblib.parallel_config(backend="dask"):
         yield cluster
 
@@ -266,17 +267,7 @@ def test_a_worker_trains_one_shard_at_a_time(monkeypatch):
     assert end <= begin and threads == ["2", "7"]
 
 
-# The same numbers, and workers that die
-
-
-def trained(job, lanes):
-    """A real sweep, with the worker killed in the middle of a shard for which there is no mark yet."""
-    model, data, marks = job
-    runs = sweep(model, data, [RATES[lane] for lane in lanes], [0, 1], steps=30, batch_size=32)
-    if lanes in marks and not marks[lanes].exists():
-        marks[lanes].touch()
-        os.kill(os.getpid(), signal.SIGKILL)
-    return {name: values.values for name, values in runs.items()}
+# The same numbers
 
 
 @pytest.fixture(scope="module")
@@ -286,16 +277,25 @@ def job():
     return model, datasets.digits()
 
 
-def assert_same_bits(results, job):
-    expected = trained((*job, {}), tuple(range(len(RATES))))
+def trained(job, lanes):
+    runs = sweep(*job, [RATES[lane] for lane in lanes], [0, 1], steps=30, batch_size=32)
+    return {name: values.values for name, values in runs.items()}
+
+
+@pytest.fixture(scope="module")
+def expected(job):
+    return trained(job, tuple(range(len(RATES))))
+
+
+@pytest.mark.parametrize(
+    ("where", "shards"), [("loky", SHARDS), ("dask", [(lane,) for lane in range(4)])], ids=["loky", "dask"]
+)
+def test_the_same_bits_with_any_number_of_workers(where, shards, job, expected, request):
+    request.getfixturevalue(where)
+    results = run(trained, job, shards)
     assert len(expected) == 12
     for name, values in expected.items():
         np.testing.assert_array_equal(np.concatenate([result[name] for result in results]), values, err_msg=name)
-
-
-@pytest.mark.parametrize("shards", [SHARDS, [(lane,) for lane in range(4)]], ids=["three shards", "four"])
-def test_the_same_bits_with_any_number_of_workers(somewhere, job, shards):
-    assert_same_bits(run(trained, (*job, {}), shards), job)
 
 
 def test_a_sweep_does_not_say_where_it_was_trained(somewhere, job):
@@ -303,11 +303,22 @@ def test_a_sweep_does_not_say_where_it_was_trained(somewhere, job):
     assert sweep(*job, RATES, **how).identical(sweep(*job, RATES, **how, n_jobs=1))
 
 
-def test_a_cluster_trains_the_shards_of_dead_workers_again(dask, job, tmp_path):
-    """Each of the two dies once, so that nobody is left who had the job."""
+# Workers that die
+
+
+def test_a_cluster_trains_the_shards_of_dead_workers_again(dask, tmp_path):
+    """Each of the two dies once, in the middle of a shard, so that nobody is left who had the job."""
+
+    def train(job, lanes):
+        numbers, marks = job
+        if lanes in marks and not marks[lanes].exists():
+            marks[lanes].touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return numbers[list(lanes)].tolist()
+
     processes = set(run(lambda job, lanes: os.getpid(), None, SHARDS))
     marks = {shard: tmp_path / str(shard[0]) for shard in SHARDS[:2]}
-    assert_same_bits(run(trained, (*job, marks), SHARDS), job)
+    assert run(train, (np.array([0.25, 0.5, 0.75, 1.0]), marks), SHARDS) == [[0.25], [0.5], [0.75, 1.0]]
     assert all(mark.exists() for mark in marks.values())
     assert not processes & set(run(lambda job, lanes: os.getpid(), None, SHARDS))
 
@@ -424,4 +435,5 @@ def test_ctrl_c_keeps_what_is_finished(n_jobs, tmp_path):
     assert printed == "1 of 3 shards are trained, then: KeyboardInterrupt {(0,): (0,)} KeyboardInterrupt\n"
     assert len(children) >= 2 * (n_jobs > 1)
     _, left = psutil.wait_procs(children, timeout=5)
-    assert not left
+    # one that has ended stays on the list as a zombie where nobody asks for its end
+    assert [child for child in left if child.is_running() and child.status() != psutil.STATUS_ZOMBIE] == []

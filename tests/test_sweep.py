@@ -48,13 +48,14 @@ def identical(one, other):
 
 @pytest.mark.parametrize(
     ("optimizer", "data"),
-    [*((optimizer, CANCER) for optimizer in OPTIMIZERS.values()), (OPTIMIZERS["Adam"], DIABETES)],
-    ids=[*OPTIMIZERS, "regression"],
+    [("momentum", CANCER), ("Adam, other settings", CANCER), ("Adam", DIABETES)],
+    ids=["momentum", "Adam, other settings", "regression"],
 )
 def test_a_lane_is_what_keras_trains(optimizer, data):
+    """With a schedule; every other optimizer trains in test_models.py."""
     steps, seed, rate = 12, 3, 0.03
     schedule = PiecewiseConstantDecay([5], [1.0, 0.2])
-    model = model_for(data, optimizer())
+    model = model_for(data, OPTIMIZERS[optimizer]())
     lane = run(model, data, [0.5, rate], [1, seed], steps, schedule=schedule).sel(learning_rate=rate, seed=seed)
 
     model.set_weights(initial_weights(model, seed))
@@ -402,10 +403,9 @@ def test_one_program_serves_any_number_of_lanes_steps_and_samples(monkeypatch):
 # The model is only read
 
 
-@pytest.mark.parametrize("optimizer", [OPTIMIZERS["momentum"], OPTIMIZERS["Adam"]])
-def test_the_model_is_left_as_it_was(optimizer):
+def test_the_model_is_left_as_it_was():
     for used in (False, True):
-        model = model_for(CANCER, optimizer())
+        model = model_for(CANCER, keras.optimizers.Adam())
         if used:
             model.fit(CANCER.x_train, CANCER.y_train, batch_size=64, verbose=0)
         variables = [*model.variables, *model.optimizer.variables]
