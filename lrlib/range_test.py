@@ -180,7 +180,8 @@ def range_test(
     repeats : int
         How often to test. Each repeat starts from the model as it is, and takes the samples in another order, that of
         the next seed; layers such as dropout draw other numbers. What has an order of its own, a dataset or a list, is
-        gone through from its beginning; an iterator goes on.
+        gone through from its beginning; an iterator goes on. For arrays and a model that a sweep can train all repeats
+        run at once (:mod:`lrlib.repeats`), at about the cost of one.
     fresh_weights : bool
         Whether all repeats but the first start from weights of their own, :func:`lrlib.lanes.initial_weights` of the
         next seeds, and from an optimizer as new. Right for a model that is to be trained from scratch, wrong for
