@@ -47,6 +47,7 @@ class Judge:
         found = {
             length: [self.of([rule(rates, test) for test in self.record.tests[length]]) for rule in RULES.values()]
             for length, rates in LENGTHS.items()
+            if length in self.record.tests
         }
         if "epoch" in self.record.tests:
             of_epoch = [lowest(PLANS["epoch"], test) for test in self.record.tests["epoch"]]
