@@ -130,9 +130,13 @@ def sequence(name: str, value: object) -> list:
     TypeError
         If it cannot be gone through.
     """
-    if isinstance(value, (str, bytes)) or not hasattr(value, "__iter__"):
+    try:
+        several = None if isinstance(value, (str, bytes)) else list(value)
+    except TypeError:  # no sequence, or an array or a tensor of one number
+        several = None
+    if several is None:
         raise TypeError(f"{name} must be a sequence of numbers, got {value!r}")
-    return list(value)
+    return several
 
 
 def increasing(name: str, values: tuple) -> tuple:

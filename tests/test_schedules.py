@@ -20,7 +20,7 @@ from lrlib import (
     Schedule,
     StepDecay,
 )
-from lrlib.schedules import as_schedule, stairs
+from lrlib.schedules import FunctionOfStep, as_schedule, stairs
 from lrlib.schedules.base import parts, power, rest
 from refusal import refused
 
@@ -535,8 +535,13 @@ def test_there_is_one_value_more_than_boundaries(values):
     )
 
 
+@pytest.mark.parametrize("value", [3, None, "abs", Constant, Constant(0.1), [0.1]])
+def test_a_function_of_the_step_is_a_function(value):
+    refused(lambda: FunctionOfStep(value), TypeError, "function must be a function of the step", f"got {value!r}")
+
+
 @pytest.mark.parametrize("name", ["boundaries", "values"])
-@pytest.mark.parametrize("value", [5, "12", b"12", None])
+@pytest.mark.parametrize("value", [5, "12", b"12", None, np.array(5.0), np.float64(5)])
 def test_tables_must_be_sequences(name, value):
     good = {"boundaries": [5], "values": [0.1, 0.2]}
     refused(

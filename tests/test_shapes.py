@@ -1,11 +1,12 @@
 """The shapes between two rates, and the decays that come to an end, against numbers worked out by hand."""
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
 
-from lrlib.schedules import CosineDecay, LinearCosineDecay, LinearDecay, PolynomialDecay, Ramp, anneal
+from lrlib.schedules import CosineDecay, LinearCosineDecay, LinearDecay, PolynomialDecay, Ramp, anneal, warmup
 from refusal import refused
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -129,15 +130,23 @@ def test_a_line_with_waves_refuses_bad_numbers(name, value):
     refused(lambda: LinearCosineDecay(0.1, 10, **{name: value}), ValueError, f"{name} must", f"got {value!r}")
 
 
-@pytest.mark.parametrize("shape", ["cubic", None, [2], "Linear"])
-def test_a_shape_is_one_of_those_that_are_known(shape):
-    error = TypeError if isinstance(shape, list) else ValueError
-    with pytest.raises(error):
-        Ramp(0, 1, 5, shape)
-    refused(
-        lambda: Ramp(0, 1, 5, "cubic"), ValueError, "shape must be one of 'linear', 'cosine', '1-sqrt'", "got 'cubic'"
-    )
+@pytest.mark.parametrize("shape", ["cubic", None, [2], {}, np.array(2.0), np.array(["linear"]), True, "Linear"])
+@pytest.mark.parametrize("make", [partial(Ramp, 0, 1, 5), partial(warmup, 5, 0.1)], ids=["ramp", "warmup"])
+def test_a_shape_is_one_of_those_that_are_known(make, shape):
+    refused(lambda: make(shape), ValueError, "shape must be one of 'linear', 'cosine', '1-sqrt'", f"got {shape!r}")
+
+
+def test_where_a_rate_is_asked_for_the_shape_is_known_too():
     refused(lambda: anneal(0, 1, 0.5, "cubic"), ValueError, "shape must be one of", "got 'cubic'")
+
+
+def test_a_text_of_numpy_is_a_text():
+    assert repr(Ramp(0, 1, 5, np.str_("cosine"))) == repr(Ramp(0, 1, 5, "cosine"))
+
+
+def test_so_many_waves_have_no_cosine():
+    refused(lambda: LinearCosineDecay(0.1, 9, 1e308), ValueError, "num_periods must not be above 5e307, got 1e+308")
+    assert LinearCosineDecay(0.1, 9, 5e307)(3) == pytest.approx(LinearCosineDecay(0.1, 9, 5e307)([3])[0])
 
 
 def test_a_power_of_a_shape_is_positive_and_no_factor_leads_from_zero():

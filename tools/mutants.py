@@ -91,7 +91,7 @@ MUTANTS = [
         "1.0 - xp.sqrt(position)", "1.0 - position**0.49",
     ),
     Mutant(
-        "a triangle is a step too long", "schedules.cycles", "parity::other_frameworks_as_recorded", None,
+        "a triangle is a step too long", "schedules.cycles", "parity::other_frameworks_as_recorded", 12,
         "period = 2.0 * self.step_size", "period = 2.0 * self.step_size + 1.0",
     ),
     Mutant(
@@ -237,6 +237,10 @@ MUTANTS = [
         "in epochs(self.samples, self.batch_size, seed)", "in epochs(self.samples, self.batch_size, 0)",
     ),
     Mutant(
+        "a rate of which one run failed is found", "find_rate", "a_rate_that_failed_under_any_seed_is_not_chosen", None,
+        ">= self.seeds and np.isfinite(losses).all()]", ">= self.seeds and np.isfinite(losses).any()]",
+    ),
+    Mutant(
         "a range test answers from noise", "suggestion", "a_slope_of_noise_is_no_answer", None,
         "NOISE = 5.0", "NOISE = 0.0",
     ),
@@ -262,7 +266,7 @@ MUTANTS = [
         "p = max(_p(", "p = min(_p(",
     ),
     Mutant(
-        "applied is not compared with taught", "book", "a_rate_that_is_one_step_off_or_one_digit_is_told", 12,
+        "applied is not compared with taught", "book", "a_rate_that_is_one_step_off_or_one_digit_is_told", 9,
         "<= units * np.spacing(taught)", "<= 1",
     ),
 ]  # fmt: skip

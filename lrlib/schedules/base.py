@@ -398,9 +398,18 @@ class FunctionOfStep(Schedule):
     function : callable
         Called with one step, an int where the step is whole, it returns the rate. It is called once for each step
         that is asked for; where a tensor is asked for, it is called with the tensor.
+
+    Raises
+    ------
+    TypeError
+        If ``function`` is none.
     """
 
     function: Callable
+
+    def __post_init__(self):
+        if not callable(self.function) or isinstance(self.function, (type, Schedule)):
+            raise TypeError(f"function must be a function of the step, got {self.function!r}")
 
     def __repr__(self):
         return f"as_schedule({getattr(self.function, '__qualname__', self.function)})"

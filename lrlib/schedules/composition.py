@@ -115,7 +115,7 @@ class Warmup:
     convention: str = "t/W"
 
     def __post_init__(self):
-        if self.convention not in CONVENTIONS:
+        if not isinstance(self.convention, str) or self.convention not in CONVENTIONS:
             known = ", ".join(map(repr, CONVENTIONS))
             raise ValueError(f"convention must be one of {known}, got {self.convention!r}")
         steps = _checks.whole("steps", self.steps, at_least=2 if self.convention == "t/(W-1)" else 1)

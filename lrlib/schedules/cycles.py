@@ -64,13 +64,14 @@ class Triangular(Schedule):
         highest = _checks.non_negative("max_learning_rate", self.max_learning_rate)
         if highest < base:
             raise ValueError(f"max_learning_rate must not be below base_learning_rate, {base!r}, got {highest!r}")
-        if self.mode not in MODES:
+        if not isinstance(self.mode, str) or self.mode not in MODES:
             raise ValueError(f"mode must be one of {', '.join(map(repr, MODES))}, got {self.mode!r}")
         gamma = _checks.positive("gamma", self.gamma)
         if gamma > 1:
             raise ValueError(f"gamma must be at most 1, got {self.gamma!r}")
         step_size = _checks.positive("step_size", self.step_size)
         settle(self, base_learning_rate=base, max_learning_rate=highest, step_size=step_size, gamma=gamma)
+        settle(self, mode=str(self.mode))
 
     def formula(self, step, xp=np):
         period = 2.0 * self.step_size
@@ -256,6 +257,8 @@ class OneCycle(_Composite):
         settle(self, max_learning_rate=peak, total_steps=total, pct_start=share, shape=shape)
         settle(self, initial_learning_rate=first, end_learning_rate=last)
         risen = share * total
+        if not 0 < risen < total:
+            raise ValueError(f"total_steps must have room for a rise of {share!r} and a fall, got {self.total_steps!r}")
         parts = Ramp(first, peak, risen, shape), Ramp(peak, last, total - risen, shape)
         settle(self, whole=Join(parts, (risen,)))
 

@@ -30,12 +30,13 @@ def checked_shape(shape: object, start: float, end: float) -> str | float:
     """Return a shape as it is stored, or say why there is none from ``start`` to ``end``."""
     if isinstance(shape, Real) and not isinstance(shape, bool):
         return _checks.positive("shape", shape)
-    if shape == "exponential":
+    shape = str(shape) if isinstance(shape, str) else shape  # and no other kind of text
+    if isinstance(shape, str) and shape == "exponential":
         if not (start > 0 and end > 0):
             raise ValueError(
                 f"shape must not be 'exponential' from {start!r} to {end!r}: no factor leads to or from a rate of 0"
             )
-    elif shape not in SHARES:
+    elif not isinstance(shape, str) or shape not in SHARES:
         known = ", ".join(map(repr, (*SHARES, "exponential")))
         raise ValueError(f"shape must be one of {known} or a positive power, got {shape!r}")
     return shape
@@ -359,10 +360,16 @@ class LinearCosineDecay(Schedule):
             self,
             initial_learning_rate=_checks.positive("initial_learning_rate", self.initial_learning_rate),
             decay_steps=_checks.positive("decay_steps", self.decay_steps),
-            num_periods=_checks.positive("num_periods", self.num_periods),
+            num_periods=self._periods(),
             alpha=_checks.non_negative("alpha", self.alpha),
             beta=_checks.non_negative("beta", self.beta),
         )
+
+    def _periods(self) -> float:
+        number = _checks.positive("num_periods", self.num_periods)
+        if math.pi * number == math.inf:
+            raise ValueError(f"num_periods must not be above 5e307, got {self.num_periods!r}")
+        return number
 
     def formula(self, step, xp=np):
         position = _gone(step, self.decay_steps, xp)
