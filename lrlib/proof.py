@@ -178,8 +178,10 @@ def prove(job: Job) -> None:
     if not np.allclose(losses, seen, rtol=TOLERANCE, atol=1e-6, equal_nan=True):
         differ.insert(0, f"the losses are {losses.tolist()}, not {seen}")
     if differ:
+        branch = ". A lane computes both branches of a cond: the gradient of the one not taken must be finite too"
+        hint = branch if np.isnan(losses).any() and not np.isnan(seen).any() else ""
         raise ValueError(
-            f"model must do in a sweep what it does in Keras, but after {steps} steps of training {differ[0]}"
+            f"model must do in a sweep what it does in Keras, but after {steps} steps of training {differ[0]}{hint}"
         )
     program.proven = True
 

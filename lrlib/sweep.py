@@ -141,7 +141,14 @@ def sweep(
     A lane's result does not depend on the lanes beside it, to the bit. The parts that the tests know are proven against
     Keras's own training; of a model with others two steps are compared before the sweep. One program is compiled for
     each kind of model, loss and optimizer, and kept; it serves any number of lanes and steps. The steps are run in
-    slices of about half a second; Ctrl-C ends a sweep after the slices that are running, and what is done is returned.
+    slices of about half a second, and Ctrl-C ends a sweep after those that are running. Lanes are trained together,
+    some dozens at a time: those that have come to their end are in the record that Ctrl-C returns, the others are not
+    done, however far they have come, and ``resume`` trains them from step 0. Where none is done Ctrl-C is raised.
+
+    A lane computes both branches of a ``keras.ops.cond`` in a layer of your own, and drops what was not chosen. If the
+    gradient of a branch that is not taken is NaN, as that of ``log(relu(w))`` at 0, the lane's is NaN. A model of which
+    the first two steps show it is refused; what comes later fails the lane. Keep what such a branch computes finite,
+    ``log(relu(w) + 1e-7)``, or choose ``engine="loop"``, which computes one branch.
 
     Examples
     --------

@@ -51,6 +51,34 @@ def test_a_model_that_trains_in_its_own_way_is_refused():
     refused(lambda: run(doubled(), engine="loop"), ValueError, fragments[0])
 
 
+class Guarded(keras.layers.Layer):
+    """It takes one branch; the other has a gradient of 0 · infinity, unless its logarithm has a floor."""
+
+    floor = 0.0
+
+    def build(self, shape):
+        self.w = self.add_weight(shape=(), initializer="ones")
+
+    def call(self, x):
+        other = lambda: x * keras.ops.log(keras.ops.relu(-self.w) + self.floor)  # noqa: E731
+        return keras.ops.cond(self.w > 0, lambda: x * self.w, other)
+
+
+class WithAFloor(Guarded):
+    floor = 1e-7
+
+
+def test_a_nan_in_a_branch_that_is_not_taken_is_named():
+    def guarded(kind):
+        return compiled(keras.Sequential([keras.Input((30,)), kind(), keras.layers.Dense(2)]))
+
+    fragments = "the losses are", "nan], not", "A lane computes both branches of a cond"
+    refused(lambda: run(guarded(Guarded)), ValueError, *fragments)
+    looped, at_once = run(guarded(Guarded), engine="loop"), run(guarded(WithAFloor))
+    assert np.isfinite(looped.loss).all()
+    np.testing.assert_allclose(at_once.loss, looped.loss, rtol=1e-5)
+
+
 def test_the_model_is_left_as_it_was():
     model = doubled()
     model.fit(CANCER.x_train, CANCER.y_train, batch_size=64, verbose=0)
