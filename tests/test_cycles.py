@@ -117,7 +117,7 @@ def test_the_decay_takes_any_shape(shape):
         (lambda: CosineDecayRestarts(0.1, 10, end_learning_rate=0.2), "end_learning_rate must not be above"),
         (lambda: OneCycle(0, 10), "max_learning_rate must be positive, got 0"),
         (lambda: OneCycle(0.1, NAN), "total_steps must be finite, got nan"),
-        (lambda: OneCycle(0.1, 5e-324), "total_steps must have room for a rise of 0.3 and a fall, got 5e-324"),
+        (lambda: OneCycle(0.1, 5e-324), "total_steps must be enough for a rise of 0.3 and a fall, got 5e-324"),
         (lambda: OneCycle(0.1, 10, 0), "pct_start must be positive, got 0"),
         (lambda: OneCycle(0.1, 10, 1), "pct_start must be below 1, got 1"),
         (

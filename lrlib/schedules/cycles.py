@@ -258,7 +258,7 @@ class OneCycle(_Composite):
         settle(self, initial_learning_rate=first, end_learning_rate=last)
         risen = share * total
         if not 0 < risen < total:
-            raise ValueError(f"total_steps must have room for a rise of {share!r} and a fall, got {self.total_steps!r}")
+            raise ValueError(f"total_steps must be enough for a rise of {share!r} and a fall, got {self.total_steps!r}")
         parts = Ramp(first, peak, risen, shape), Ramp(peak, last, total - risen, shape)
         settle(self, whole=Join(parts, (risen,)))
 
