@@ -34,6 +34,7 @@ STEEPER = 2  # where the loss rises so many times as steeply as on the other sid
 VALLEY = 0.1  # by what part of it the loss at the valley's ends is above the best
 BEYOND = 10 ** (-1 / 4)  # the best rate of a training, of that at which a range test has its lowest loss
 DECADES = range(-7, 3)  # that are tried if none of the first rates learns anything
+ALL_FAILED = "under every rate that was tried a run failed"
 END = 37  # decades, up and down: float32 holds these rates
 
 
@@ -280,7 +281,7 @@ class _Search:
         tried, ranked = sorted(self.losses), self.ranked()
         if not ranked:
             decades = [PER_DECADE * d for d in DECADES if not tried[0] <= PER_DECADE * d <= tried[-1]]
-            return decades, 1, "under every rate that was tried a run failed"
+            return decades, 1, ALL_FAILED
         best = ranked[0]
         if self.seeds < FIRST_SEEDS:
             return [best - COARSE, best, best + COARSE], FIRST_SEEDS, ""
@@ -326,26 +327,24 @@ class _Search:
 
     def answer(self, reason: str, constant: float) -> tuple[int | None, str]:
         """Return the best place, or None, and the reason."""
+        self.seeds = max(self.seeds, FIRST_SEEDS)
         ranked, tried = self.ranked(), sorted(self.losses)
         if not ranked:
-            return None, reason
+            failed = tried and all(np.inf in losses for losses in self.losses.values())
+            return None, f"{reason}, and {ALL_FAILED}" if failed and reason != ALL_FAILED else reason
         best = ranked[0]
         if best in (tried[0], tried[-1]):
             side, where = ("lowest", "below") if best == tried[0] else ("highest", "above")
-            return (
-                None,
-                f"{reason}, and the best rate, {self.rate(best):.2g}, is the {side}: a better one may lie {where}",
-            )
+            at_the_end = f"the best rate, {self.rate(best):.2g}, is the {side}: a better one may lie {where}"
+            return None, f"{reason}, and {at_the_end}"
         if np.mean(self.losses[best]) >= constant:
-            return (
-                None,
-                f"no rate brings the validation loss below {constant:.2g}, that of the best constant prediction",
-            )
+            no_better = f"no rate brings the validation loss below {constant:.2g}"
+            return None, f"{no_better}, that of the best constant prediction"
         return best, reason
 
     def around(self, best: int) -> tuple[float, float, float]:
         """Return the ends of where the best rate may be, and the valley's width."""
-        like = [place for place in self.ranked() if self.excess(place, best) < self.error(best)]
+        like = [place for place in self.ranked() if self.excess(place, best) <= self.error(best)]
         tried = sorted(self.losses)
         outside = [place for place in tried if place != best and not self.excess(place, best) <= VALLEY]
         low = min(place for place in tried if place > max((p for p in outside if p < best), default=-np.inf))

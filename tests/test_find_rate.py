@@ -1,5 +1,6 @@
 """The search finds the rate of a sweep for a few trainings, and says when it cannot be sure."""
 
+import signal
 import warnings
 from types import SimpleNamespace
 
@@ -91,6 +92,8 @@ def test_what_cannot_be_told_apart_is_said():
     low, high, width = it.around(place)
     assert low < 10 ** (place / PER_DECADE) < high or high / low > 2
     assert width > 1
+    it, place, _ = search(valley(3))
+    assert it.around(place)[:2] == (it.rate(3), it.rate(3)), "without chance there is nothing that it could be"
 
 
 def test_a_large_tolerance_is_cheap():
@@ -113,8 +116,12 @@ def test_the_budget_holds_and_an_edge_is_no_answer():
 
 
 def test_it_looks_everywhere_before_it_says_that_nothing_learns():
-    it, place, reason = search(lambda places, seeds: np.full((len(places), len(seeds)), np.inf))
+    def nowhere(places, seeds):
+        return np.full((len(places), len(seeds)), np.inf)
+
+    it, place, reason = search(nowhere)
     assert place is None and reason == "under every rate that was tried a run failed"
+    assert search(nowhere, budget=15)[2] == f"max_trainings are spent, and {reason}"
     assert min(it.losses) < -5 * PER_DECADE and max(it.losses) > PER_DECADE
     far = -4 * PER_DECADE
 
@@ -123,6 +130,7 @@ def test_it_looks_everywhere_before_it_says_that_nothing_learns():
 
     it, place, _ = search(only_far_away, begin=4)
     assert place == far and len(it.losses[far]) >= FIRST_SEEDS
+    assert search(only_far_away, begin=4, budget=25)[1:] == (None, "max_trainings are spent"), "one seed is none"
 
 
 def test_what_is_no_better_than_a_constant_is_refused():
@@ -270,6 +278,36 @@ def test_after_ctrl_c_what_is_known_is_returned(monkeypatch, at, partly):
         assert found.learning_rate is None, "half of the first stage knows nothing"
 
 
+@pytest.fixture
+def ctrl_c_after():
+    """Press Ctrl-C so many seconds from now, also where a shell has had it ignored."""
+    kept = [(which, signal.getsignal(which)) for which in (signal.SIGINT, signal.SIGALRM)]
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
+    yield lambda seconds: signal.setitimer(signal.ITIMER_REAL, seconds)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    for which, handler in kept:
+        signal.signal(which, handler)
+
+
+@pytest.mark.filterwarnings("ignore:Ctrl-C ended the search")
+def test_whenever_ctrl_c_comes_the_model_is_as_it_was(ctrl_c_after):
+    model = used()
+    before = everything(model)
+    ends = []
+    for seconds in (0.02, 0.2, 0.5, 1.0, 2.0):
+        try:
+            ctrl_c_after(seconds)
+            run(model)
+            ends.append("result")
+        except KeyboardInterrupt:
+            ends.append("Ctrl-C")
+        ctrl_c_after(0)
+        for old, new in zip(before, everything(model), strict=True):
+            np.testing.assert_array_equal(old, new)
+    assert ends[0] == "Ctrl-C"
+
+
 def test_ctrl_c_before_anything_is_trained_is_ctrl_c(monkeypatch):
     stopping(monkeypatch, 2, KeyboardInterrupt)
     with pytest.raises(KeyboardInterrupt), warnings.catch_warnings(action="error"):
@@ -277,6 +315,23 @@ def test_ctrl_c_before_anything_is_trained_is_ctrl_c(monkeypatch):
 
 
 # What is refused
+
+
+class Unknown(keras.layers.Layer):
+    """It cannot say how it was made."""
+
+    def __init__(self, start):
+        super().__init__()
+        self.scale = self.add_weight(shape=(1,), initializer=lambda *a, **k: start())
+
+    def call(self, x):
+        return self.scale * x[:, :1]
+
+
+def that_keras_cannot_make_again():
+    model = keras.Sequential([keras.Input((10,)), Unknown(lambda: np.ones(1, "float32"))])
+    model.compile("sgd", "mse")
+    return model
 
 
 @pytest.mark.parametrize(
@@ -303,6 +358,9 @@ def test_ctrl_c_before_anything_is_trained_is_ctrl_c(monkeypatch):
             ["must not have a schedule"],
         ),
         ({"model": "a model"}, TypeError, ["keras.Model"]),
+        ({"model": that_keras_cannot_make_again()}, ValueError, ["cannot be made again"]),
+        ({"data": iter([])}, TypeError, ["data must be"]),
+        ({"data": (np.full((90, 10), np.nan), np.ones(90))}, ValueError, ["NaN"]),
     ],
 )
 def test_it_is_refused_before_anything_is_trained(monkeypatch, how, error, fragments):
