@@ -187,7 +187,7 @@ def ends_in(end, model):
 
 
 @pytest.mark.parametrize(
-    "optimizer", [lambda: SGD(0.25, momentum=0.9), ADAM, lambda: SGD(KerasSchedule(ExponentialDecay(0.3, 5, 0.5)))]
+    "optimizer", [lambda: SGD(0.25, momentum=0.9), lambda: ADAM(KerasSchedule(ExponentialDecay(0.3, 5, 0.5)))]
 )
 def test_everything_is_as_it_was(optimizer):
     model = classifier(optimizer(), Interrupted, metrics=["accuracy"])
@@ -500,19 +500,15 @@ def test_a_refusal_shows():
 
 
 def test_repeats_start_from_the_model_and_differ_in_the_order_of_the_samples():
+    """In tests/test_repeats.py they are the same side by side."""
     model = classifier(ADAM())
     model.fit(CANCER.x_train, CANCER.y_train, batch_size=64, verbose=0)
     before = state(model)
-    result = run(model, steps=9, repeats=3, seed=5)
-    assert (
-        result.losses.shape == (3, 9)
-        and result.ended == (None,) * 3
-        and "9 rates, 0.0001 to 10, 3 times" in repr(result)
-    )
-    np.testing.assert_array_equal(result.losses[:1], run(model, steps=9, seed=5).losses)
-    model.layers[1].rate = 0.0  # the other repeats have other dropout too
-    alone = [run(model, steps=9, seed=seed).losses[0] for seed in (5, 6, 7)]
-    np.testing.assert_allclose(run(model, steps=9, repeats=3, seed=5).losses, alone, rtol=1e-4)
+    model.layers[1].rate = 0.0
+    result = run(model, steps=5, repeats=2, seed=5)
+    assert result.ended == (None, None) and "5 rates, 0.0001 to 10, 2 times" in repr(result)
+    alone = [run(model, steps=5, seed=seed).losses[0] for seed in (5, 6)]
+    np.testing.assert_allclose(result.losses, alone, rtol=1e-4)
     for one, other in zip(before, state(model), strict=True):
         np.testing.assert_array_equal(one, other)
 
