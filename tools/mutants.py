@@ -237,6 +237,10 @@ MUTANTS = [
         "in epochs(self.samples, self.batch_size, seed)", "in epochs(self.samples, self.batch_size, 0)",
     ),
     Mutant(
+        "the steepest fall is on the axis of the rate", "finders", "lightning_prefers_the_smallest_rates", None,
+        "(np.diff(losses) / np.diff(np.log(rates)))", "(np.diff(losses) / np.diff(rates))",
+    ),
+    Mutant(
         "a rate of which one run failed is found", "find_rate", "a_rate_that_failed_under_any_seed_is_not_chosen", None,
         ">= self.seeds and np.isfinite(losses).all()]", ">= self.seeds and np.isfinite(losses).any()]",
     ),
