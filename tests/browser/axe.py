@@ -54,10 +54,23 @@ KINDS = """(within) => {
   };
   const nodes = [...document.querySelectorAll("body, body *")].filter((node) => node.checkVisibility());
   nodes.forEach(place);
-  const boxes = painted.map((node) => [node, node.getBoundingClientRect()]);
-  const covered = (node, box) => boxes.some(([other, { left, right, top, bottom }]) =>
+  const stripes = new Map(), stripe = (y) => Math.floor(y / 200);  // of the page's height: who is near whom
+  for (const node of painted) {
+    const box = node.getBoundingClientRect();
+    for (let i = stripe(box.top); i <= stripe(box.bottom); i++) {
+      if (!stripes.has(i)) stripes.set(i, []);
+      stripes.get(i).push([node, box]);
+    }
+  }
+  const covers = (node, box) => ([other, { left, right, top, bottom }]) =>
     left < box.right && right > box.left && top < box.bottom && bottom > box.top
-    && !other.contains(node) && !node.contains(other));
+    && !other.contains(node) && !node.contains(other);
+  const covered = (node, box) => {
+    for (let i = stripe(box.top); i <= stripe(box.bottom); i++) {
+      if (stripes.get(i)?.some(covers(node, box))) return true;
+    }
+    return false;
+  };
   const name = (node) => `${node.tagName}.${node.getAttribute("class")}`;
   for (const node of nodes) {
     if (within && !node.closest(within)) continue;
