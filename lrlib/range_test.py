@@ -178,9 +178,11 @@ def range_test(
     seed : int
         The order of the samples, as in :func:`lrlib.datasets.batches`; of a ``PyDataset`` the order of its batches.
     repeats : int
-        How often to test. Each repeat starts from the model as it is, and takes the samples in another order, that of
-        the next seed; layers such as dropout draw other numbers. What has an order of its own, a dataset or a list, is
-        gone through from its beginning; an iterator goes on.
+        How often to test: the interval of a suggestion is as honest as there are repeats, and five often give an answer
+        where one must refuse. Each repeat starts from the model as it is, and takes the samples in another order, that
+        of the next seed; layers such as dropout draw other numbers. What has an order of its own, a dataset or a list,
+        is gone through from its beginning; an iterator goes on. For arrays, and a model that a sweep can train, all
+        repeats run at once (:mod:`lrlib.repeats`), at about the cost of one.
     fresh_weights : bool
         Whether all repeats but the first start from weights of their own, :func:`lrlib.lanes.initial_weights` of the
         next seeds, and from an optimizer as new. Right for a model that is to be trained from scratch, wrong for
@@ -235,6 +237,8 @@ def range_test(
             before = random.getstate()
             _refuse_no_labels(model, first := portions.first())
             keras_hooks.build_on(model, first)
+            if not model.trainable_variables:
+                raise ValueError("model must have weights to train, but all its layers are frozen or have none")
             if random.getstate() != before:
                 keep()
             start = Start(model) if plan.fresh_weights and plan.repeats > 1 else None

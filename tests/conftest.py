@@ -5,7 +5,22 @@ from hypothesis import settings
 settings.register_profile("lrlib", derandomize=True, max_examples=40, deadline=None, database=None)
 settings.load_profile("lrlib")
 
-LONGEST = ["shards", "models", "lane_ops", "keras", "sweep", "range_test", "recipes", "second_axis", "proof"]
+LONGEST = [
+    "shards", "models", "lane_ops", "keras", "sweep", "range_test", "as_it_was", "repeats", "recipes", "second_axis",
+    "proof",
+]  # fmt: skip
+    "shards",
+    "models",
+    "lane_ops",
+    "keras",
+    "sweep",
+    "range_test",
+    "as_it_was",
+    "repeats",
+    "recipes",
+    "second_axis",
+    "proof",
+]
 
 
 def pytest_collection_modifyitems(items):

@@ -560,6 +560,12 @@ def compiled(model):
     return model
 
 
+def frozen():
+    model = classifier()
+    model.trainable = False
+    return model
+
+
 GOOD = {"model": classifier(), "data": CANCER, "batch_size": 32}
 
 
@@ -606,6 +612,7 @@ GOOD = {"model": classifier(), "data": CANCER, "batch_size": 32}
             ["by must be 'batch' for data without an end"],
         ),
         ({"data": CANCER.x_train}, ValueError, ["data must hold labels"]),
+        ({"model": frozen()}, ValueError, ["model must have weights to train, but all its layers are frozen"]),
         (
             {"model": compiled(Autoencoder("error")), "data": CANCER.x_train},
             ValueError,
