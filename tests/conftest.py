@@ -6,9 +6,6 @@ settings.register_profile("lrlib", derandomize=True, max_examples=40, deadline=N
 settings.load_profile("lrlib")
 
 LONGEST = [
-    "shards", "models", "lane_ops", "keras", "sweep", "range_test", "as_it_was", "repeats", "recipes", "second_axis",
-    "proof",
-]  # fmt: skip
     "shards",
     "models",
     "lane_ops",
@@ -16,7 +13,6 @@ LONGEST = [
     "sweep",
     "range_test",
     "as_it_was",
-    "repeats",
     "recipes",
     "second_axis",
     "proof",
