@@ -245,6 +245,11 @@ MUTANTS = [
         ">= self.seeds and np.isfinite(losses).all()]", ">= self.seeds and np.isfinite(losses).any()]",
     ),
     Mutant(
+        "the best rate may be the last that was tried", "find_rate", "the_budget_holds_and_an_edge_is_no_answer",
+        None,
+        "if best in (tried[0], tried[-1]):\n            side", "if best in ():\n            side",
+    ),
+    Mutant(
         "a range test answers from noise", "suggestion", "a_slope_of_noise_is_no_answer", None,
         "NOISE = 5.0", "NOISE = 0.0",
     ),
