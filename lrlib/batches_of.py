@@ -50,9 +50,10 @@ class Batches:
             The order of the samples, or of the batches, where the data leave it open.
         """
         for one_pass in self.source.passes(seed):
-            yield map(self._ready, one_pass)
+            yield map(self.ready, one_pass)
 
-    def _ready(self, batch):
+    def ready(self, batch):
+        """Return a batch in the form of what ``fit`` hands to a training step."""
         batch = _checked(batch)
         return batch if self.class_weight is None else _weighted(batch, self.class_weight)
 
@@ -227,22 +228,27 @@ def _arrays(data, batch_size) -> Batches:
     batch_size = _checks.whole("batch_size", batch_size, at_least=1)
     if batch_size > number:
         raise ValueError(f"batch_size must be at most {number}, the number of samples, got {batch_size}")
-    return Batches(_Rows(parts, number, batch_size), number // batch_size)
+    return Batches(Rows(parts, number, batch_size), number // batch_size)
 
 
 @dataclass(frozen=True)
-class _Rows:
-    """Arrays, of which every batch takes its rows."""
+class Rows:
+    """Arrays, of which every batch takes its rows, chosen as in a sweep."""
 
     parts: tuple
     samples: int
     batch_size: int
 
+    def orders(self, seed: int) -> Iterator[np.ndarray]:
+        """Yield the rows of every batch, pass by pass."""
+        return epochs(self.samples, self.batch_size, seed)
+
     def passes(self, seed):
-        for order in epochs(self.samples, self.batch_size, seed):
+        for order in self.orders(seed):
             yield map(self.batch, order)
 
     def batch(self, chosen):
+        """Return some rows."""
         return keras.utils.pack_x_y_sample_weight(
             *(each(lambda array: _plain(_taken(array, chosen)), part) for part in self.parts)
         )

@@ -19,7 +19,7 @@ from lrlib.as_it_was import CtrlC, as_it_was, fresh, random_numbers_as_they_were
 from lrlib.batches_of import Batches, batches_of
 from lrlib.keras import AppliedRates
 from lrlib.lanes import Start, is_random_state
-from lrlib.streams import stream
+from lrlib.repeats import random_state, side_by_side
 from lrlib.suggestion import Suggestion, suggest
 
 RISE = 4.0  # above so many times its lowest value, and above the first one, the loss has diverged
@@ -241,6 +241,8 @@ def range_test(
                 raise ValueError("model must have weights to train, but all its layers are frozen or have none")
             if random.getstate() != before:
                 keep()
+            if found := _side_by_side(model, batches, portions.batches_each, plan):
+                return _together(found, plan, keras_hooks.momentum_of(optimizer))
             start = Start(model) if plan.fresh_weights and plan.repeats > 1 else None
         capacity = 10 * plan.repeats * len(plan.rates) * portions.batches_each
         recorder = AppliedRates(model, optimizer=model.optimizer, capacity=capacity)
@@ -324,6 +326,26 @@ class _Portions:
                 return  # an empty pass, and so would be all that follow
 
 
+def _side_by_side(model, batches: Batches, each: int, plan: _Plan) -> list[tuple[list, str | None]] | None:
+    """Test all repeats at once, in a sweep's program, if there are several and it can; return what _repeat returns."""
+    if plan.repeats == 1 or plan.metric != "loss":
+        return None
+    seeds = [plan.seed + repeat for repeat in range(plan.repeats)]
+    if (seen := side_by_side(model, batches, np.repeat(plan.rates, each), seeds, plan.fresh_weights)) is None:
+        return None
+    missing = ((0, -len(seen[0]) % each), (0, 0))  # of an epoch in which no loss was finite any more
+    losses, applied = (np.pad(kind, missing, constant_values=np.nan).reshape(-1, each, plan.repeats) for kind in seen)
+    found = []
+    for lane in range(plan.repeats):
+        one, stopped = [], None
+        for values, rates in zip(losses[:, :, lane], applied[:, :, lane], strict=True):
+            one.append((rates[0], values.mean(dtype=np.float64), np.nan, each))
+            if stopped := _verdict([loss for _, loss, *_ in one], recent=RECENT if plan.by == "batch" else 1):
+                break
+        found.append((one, stopped))
+    return found
+
+
 def _repeat(model, applied, rate, plan: _Plan, portions) -> tuple[list, str | None]:
     """Test once; return for every rate what came, None where there was no update, and why it ended early."""
     found, updates = [], len(applied.rates)
@@ -395,8 +417,7 @@ def _vary(model, optimizer, seed: int, repeat: int, start: Start | None) -> None
         start.of_seed(seed)
         if start
         else [
-            [stream(seed, f"random numbers {place}").integers(2**31), 0] if is_random_state(variable) else None
-            for place, variable in enumerate(variables)
+            random_state(seed, place) if is_random_state(variable) else None for place, variable in enumerate(variables)
         ]
     )
     for variable, value in zip(variables, drawn, strict=True):

@@ -6,7 +6,7 @@ be made in another process.
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -82,7 +82,7 @@ def lanes_at_once(job: Job, lanes: int) -> int:
     share = -(-lanes // threads)
     wanted = BY_XLA if program.by_xla else _filled(-(-share // -(-share // AT_ONCE)), FILLED_TO)
     wanted = wanted if job.vectorized else 1
-    with _graphs_as_written():
+    with graphs_as_written():
         program.at(wanted)
     most = int(job.memory / threads / program.bytes_of_lane)
     if most < 1:
@@ -109,7 +109,7 @@ def train(job: Job, lanes: Sequence[int], progress: Callable[[int], None] | None
     """
     at_once, stop = lanes_at_once(job, len(lanes)), threading.Event()
     pieces = [lanes[i : i + at_once] for i in range(0, len(lanes), at_once)]
-    with _graphs_as_written(), ThreadPoolExecutor(min(len(pieces), joblib.cpu_count())) as threads:
+    with graphs_as_written(), ThreadPoolExecutor(min(len(pieces), joblib.cpu_count())) as threads:
         program_of(job).at(at_once)  # by this thread, before the others
         running = [threads.submit(_train, job, piece, at_once, stop, progress) for piece in pieces]
         try:
@@ -249,7 +249,7 @@ def _evaluate(compiled, weights, others, fixed, data) -> list[np.ndarray]:
 
 
 @contextmanager
-def _graphs_as_written():
+def graphs_as_written() -> Iterator[None]:
     """Pause TensorFlow's graph optimizer: on programs as small as these it takes longer than it saves."""
     options = tf.config.optimizer.get_experimental_options()
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})

@@ -117,7 +117,7 @@ HOUSE = [
     "schedules.shapes", "schedules.composition", "schedules.cycles", "schedules", "objectives", "descent", "claims",
     "datasets", "quiet", "keras_hooks", "as_it_was", "batches_of", "_tape", "keras", "_style", "plot", "plot_finding",
     "runs", "_parcel", "shards", "lane_ops", "lanes", "program", "training", "proof", "sweep", "finders", "suggestion",
-    "range_test", "find_rate", "book", "_workbench", "interactive",
+    "repeats", "range_test", "find_rate", "book", "_workbench", "interactive",
 ]  # fmt: skip
 
 

@@ -8,7 +8,6 @@ import pytest
 from lrlib import ExponentialDecay, datasets
 from lrlib.datasets import batches
 from lrlib.keras import KerasSchedule
-from lrlib.lanes import initial_weights
 from lrlib.range_test import RangeTest, range_test
 from refusal import refused
 
@@ -521,17 +520,6 @@ def test_random_layers_draw_other_numbers_in_each_repeat():
     np.testing.assert_array_equal(
         range_test(model, pieces(1), start_rate=1e-4, steps=5, repeats=3).losses, result.losses
     )
-
-
-def test_repeats_with_fresh_weights():
-    model = classifier(ADAM())
-    model.fit(CANCER.x_train, CANCER.y_train, batch_size=32, epochs=5, verbose=0)
-    own, fresh = (run(model, steps=9, repeats=3, fresh_weights=which).losses for which in (False, True))
-    np.testing.assert_array_equal(own[0], fresh[0])
-    assert own[1:, 0].max() < 0.3 < fresh[1:, 0].min()
-    model.set_weights(initial_weights(model, 1))
-    model.compile(ADAM(), model.loss)
-    np.testing.assert_allclose(run(model, steps=9, seed=1).losses[0, 0], fresh[1, 0], rtol=0.2)  # but for dropout
 
 
 def test_a_repeat_that_stops_before_the_others_has_nan_behind():

@@ -182,7 +182,7 @@ def test_tensorflow_s_graph_optimizer_is_as_it_was():
     for off in (True, False):
         tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": off})
         run(model, data, batch_size=2)
-        with pytest.raises(KeyboardInterrupt), module._graphs_as_written():
+        with pytest.raises(KeyboardInterrupt), module.graphs_as_written():
             raise KeyboardInterrupt
         assert tf.config.optimizer.get_experimental_options()["disable_meta_optimizer"] is off
 

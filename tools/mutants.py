@@ -232,9 +232,14 @@ MUTANTS = [
         "received[0] if len(received) else np.float32(value)", "np.float32(value)",
     ),
     Mutant(
+        "repeats side by side forget the optimizer's moments", "repeats",
+        "side_by_side_is_one_after_the_other", None,
+        "own = weights, others, slots", "own = weights, others, [tf.zeros_like(slot) for slot in slots]",
+    ),
+    Mutant(
         "every seed has the same batches", "batches_of",
         "arrays_come_in_the_order_of_a_sweep_s_batches", None,
-        "in epochs(self.samples, self.batch_size, seed)", "in epochs(self.samples, self.batch_size, 0)",
+        "return epochs(self.samples, self.batch_size, seed)", "return epochs(self.samples, self.batch_size, 0)",
     ),
     Mutant(
         "the steepest fall is on the axis of the rate", "finders", "lightning_prefers_the_smallest_rates", None,
