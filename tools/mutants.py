@@ -259,6 +259,27 @@ MUTANTS = [
         "NOISE = 5.0", "NOISE = 0.0",
     ),
     Mutant(
+        "a suggestion smooths over the past alone", "suggestion", "nine_tenths_of_the_fall", None,
+        "/ widths[:, None]) * pieces", "/ widths[:, None]) * pieces * (x <= x[:, None])",
+    ),
+    Mutant(
+        "momentum makes a range test early", "suggestion", "momentum_s_late_answer_is_taken_back", None,
+        "momentum * np.exp(-growth)", "momentum * np.exp(growth)",
+    ),
+    Mutant(
+        "the interval of a suggestion leaves out the repeats", "suggestion", "the_interval_holds_every_repeat", None,
+        "read = averaged + [curve for curve in alone if not curve.problem]", "read = averaged",
+    ),
+    Mutant(
+        "fastai's valley is the longest climb", "finders", "a_rule_is_its_definition", None,
+        "losses[:i] > losses[i]", "losses[:i] < losses[i]",
+    ),
+    Mutant(
+        "torch-lr-finder's slope is one on the axis of log rates", "finders",
+        "a_rule_is_its_definition_on_uneven_rates_and_other_lengths", None,
+        "np.gradient(means).argmin()", "np.gradient(means, np.log(rates)).argmin()",
+    ),
+    Mutant(
         "the spread over the seeds does not count", "claims", "p_is_student_s", 2,
         "stdtr(seeds - 1, -difference / error)", "stdtr(seeds - 1, -difference)",
     ),
