@@ -17,7 +17,7 @@ RATES = np.geomspace(1e-5, 10, 61)
 def range_tested(losses, accuracies=None):
     """What a range test leaves, with a suggestion made from it."""
 
-    def of(steps=None, factor=10.0):
+    def of(steps=None, factor=100.0):
         return suggest(RATES, losses, steps, factor)
 
     return SimpleNamespace(rates=RATES, losses=losses, accuracies=accuracies, suggest=of)
@@ -25,7 +25,7 @@ def range_tested(losses, accuracies=None):
 
 def falling(repeats=4, noise=0.02):
     chance = np.random.default_rng(0).normal(size=(repeats, len(RATES)))
-    losses = 0.2 + 2 / (1 + RATES / 0.03) + noise * chance
+    losses = 0.2 + 2 / (1 + (RATES / 0.03) ** 2) + RATES**2 + noise * chance
     losses[0, 50:] = np.nan
     return losses
 
