@@ -25,7 +25,7 @@ from lrlib.schedules import (
     warmup,
 )
 
-__version__ = "0.5.0"
+__version__ = "0.6.0"
 
 __all__ = [
     "Constant",
