@@ -150,3 +150,20 @@ def increasing(name: str, values: tuple) -> tuple:
     if any(b <= a for a, b in zip(values, values[1:], strict=False)):
         raise ValueError(f"{name} must be strictly increasing, got {list(values)}")
     return values
+
+
+def recorded(rates, losses) -> tuple[np.ndarray, np.ndarray]:
+    """Return rates and the losses under them as arrays, up to the first loss that is NaN or infinite.
+
+    Raises
+    ------
+    ValueError
+        If the two differ in length, or the rates are not positive and rising.
+    """
+    rates, losses = np.asarray(rates, dtype=np.float64), np.asarray(losses, dtype=np.float64)
+    if rates.ndim != 1 or rates.shape != losses.shape:
+        raise ValueError(f"rates and losses must be equally long, got shapes {rates.shape} and {losses.shape}")
+    if not (np.diff(rates, prepend=0) > 0).all():
+        raise ValueError(f"rates must be positive and rising, got {rates}")
+    known = int(np.append(np.isfinite(losses), False).argmin())
+    return rates[:known], losses[:known]

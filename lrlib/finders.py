@@ -7,6 +7,8 @@ stands only where it has too few of them to answer at all. :func:`lrlib.suggesti
 
 import numpy as np
 
+from lrlib import _checks
+
 
 def valley(rates, losses) -> float:
     r"""Suggest a rate half-way down the longest fall: fastai's ``valley``, its default.
@@ -179,7 +181,7 @@ def torch_lr_finder(rates, losses) -> float:
     >>> print(round(torch_lr_finder(rates, 1 / (1 + 100 * rates)), 4))
     0.0501
     """
-    rates, losses = _record(rates, losses)
+    rates, losses = _checks.recorded(rates, losses)
     means = losses.copy()
     for i in range(1, len(means)):
         means[i] = 0.05 * losses[i] + 0.95 * means[i - 1]
@@ -219,7 +221,7 @@ def lightning(rates, losses) -> float:
     >>> print(round(lightning(rates, 1 / (1 + 100 * rates)), 4))
     0.0032
     """
-    rates, losses = _record(rates, losses)
+    rates, losses = _checks.recorded(rates, losses)
     rates, means = _until_diverged(rates, _fading_sum(losses) / (1 - 0.98 ** np.arange(2, len(losses) + 2)), 4.0)
     rates, means = rates[10:-1], means[10:-1]
     return float(rates[np.gradient(means, rates).argmin()]) if len(means) > 1 else np.nan
@@ -248,7 +250,7 @@ def lowest(rates, losses) -> float:
     0.01
     """
     reach = np.size(rates) // 20
-    rates, losses = _record(rates, losses)
+    rates, losses = _checks.recorded(rates, losses)
     means = [losses[max(0, i - reach) : i + reach + 1].mean() for i in range(len(losses))]
     return float(rates[int(np.argmin(means))]) if len(means) else np.nan
 
@@ -281,17 +283,6 @@ RULES = {
 }
 
 
-def _record(rates, losses):
-    """Return what was recorded before the first loss that is not finite."""
-    rates, losses = np.asarray(rates, dtype=np.float64), np.asarray(losses, dtype=np.float64)
-    if rates.ndim != 1 or rates.shape != losses.shape:
-        raise ValueError(f"rates and losses must be equally long, got shapes {rates.shape} and {losses.shape}")
-    if not (np.diff(rates, prepend=0) > 0).all():
-        raise ValueError(f"rates must be positive and rising, got {rates}")
-    known = int(np.append(np.isfinite(losses), False).argmin())
-    return rates[:known], losses[:known]
-
-
 def _fading_sum(losses):
     """Return at each place 0.02 times the sum of the losses so far, where each batch back counts 0.98 of the next."""
     sums, so_far = np.empty(len(losses)), 0.0
@@ -311,6 +302,6 @@ def _until_diverged(rates, means, factor: float):
 def _fastai_s(rates, losses):
     """Return the rates and the means that fastai's rules read."""
     skipped = np.size(rates) // 10
-    rates, losses = _record(rates, losses)
+    rates, losses = _checks.recorded(rates, losses)
     rates, means = _until_diverged(rates, _fading_sum(losses) / (1 - 0.98 ** np.arange(1, len(losses) + 1)), 4.0)
     return rates[skipped:-5], means[skipped:-5]

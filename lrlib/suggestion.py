@@ -256,15 +256,11 @@ def steepest_fall(rates, losses) -> tuple[float | None, str]:
     >>> steepest_fall(rates, np.ones(41))
     (None, 'the loss never falls by more than its noise')
     """
-    rates, losses = np.asarray(rates, dtype=np.float64), np.asarray(losses, dtype=np.float64)
-    if rates.ndim != 1 or rates.shape != losses.shape:
-        raise ValueError(f"rates and losses must be equally long, got shapes {rates.shape} and {losses.shape}")
-    if not (np.diff(rates, prepend=0) > 0).all():
-        raise ValueError(f"rates must be positive and rising, got {rates}")
-    n = int(np.append(np.isfinite(losses), False).argmin())
+    rates, losses = _checks.recorded(rates, losses)
+    n = len(losses)
     if n < 7:
         return None, "the loss is known at fewer than seven rates"
-    x, losses, narrow = np.log(rates[:n]), losses[:n], max(1, n // 20)
+    x, narrow = np.log(rates), max(1, n // 20)
     smooth = [losses[max(0, i - narrow) : i + narrow + 1].mean() for i in range(n)]
     lowest, noise = int(np.argmin(smooth)), _noise(x, losses)
     for reach in (width * narrow for width in WIDTHS if 2 * width * narrow + 5 <= n):
