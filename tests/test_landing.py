@@ -109,7 +109,7 @@ def test_one_button_starts(page):
 def test_the_ways_in_lead_there(page):
     links = [urlsplit(link["href"]) for link in page.select(".landing-ways a")]
     assert {"zh.html", "teaching.html", "glossary.html", "references.html"} <= {link.path for link in links}
-    assert "lrlib.range_test.range_test" in {link.fragment for link in links}
+    assert "lrlib.find_rate.find_rate" in {link.fragment for link in links}
 
 
 def test_its_rules_touch_no_other_page():

@@ -380,6 +380,7 @@ def test_repairs_of_the_theme(path):
 # The project's address stands in _config.yml alone; whatever else names it has to follow.
 
 OTHERS = {"KaTeX/KaTeX", "pytorch/pytorch", "tensorflow/tensorflow"}  # projects of other people that our files may name
+OTHERS |= {"fastai/fastai", "Lightning-AI/pytorch-lightning"}
 OTHERS |= set(
     re.findall(r"github\.com/([\w-]+/[\w-]+)", (ROOT / "references.bib").read_text(encoding="utf8"))
 )  # and cite
