@@ -49,8 +49,8 @@ def written(settings: list, curves: dict) -> str:
     parts = {
         "versions": {"python": platform.python_version(), **{name: installed(name) for name in PACKAGES}},
         "seeds": {"sweep": len(SEEDS), "tests": len(TESTS), "repeats": REPEATS},
-        "grids": {name: [float(f"{rate:.6g}") for rate in grid] for name, grid in GRIDS.items()},
-        "plans": {name: [len(rates), float(rates[0]), float(rates[-1])] for name, rates in PLANS.items()},
+        "grids": {name: [_short(rate) for rate in grid] for name, grid in GRIDS.items()},
+        "plans": {name: [len(rates), _short(rates[0]), _short(rates[-1])] for name, rates in PLANS.items()},
         "rules": [*RULES],
         "columns": {"rules": ANSWERS, "ours": OURS, "find_rate": ["ratio", "cost", "trainings"]},
         **halves,
@@ -66,6 +66,10 @@ def lines(part) -> str:
     if isinstance(part, dict):
         return "{\n" + ",\n".join(f" {json.dumps(key)}: {_compact(value)}" for key, value in part.items()) + "\n}"
     return "[\n" + ",\n".join(f" {_compact(value)}" for value in part) + "\n]"
+
+
+def _short(rate) -> float:
+    return float(f"{rate:.6g}")  # the last digits are the processor's
 
 
 def _compact(value) -> str:
