@@ -442,7 +442,7 @@ def build_on(model, batch) -> None:
 
 
 def state_of_random_numbers() -> list:
-    """Return the states of Keras's and TensorFlow's random numbers that belong to no layer."""
+    """Return the state of Keras's random numbers that belong to no layer, if there is one."""
     keras_s = keras.src.backend.common.global_state.get_global_attribute("global_seed_generator")
     return [keras_s.state] if keras_s is not None else []
 

@@ -86,7 +86,7 @@ def _draw_test(axes, result, suggestion) -> None:
     """Draw a range test into a panel, and what it suggests if that is given."""
     rates, name = np.asarray(result.rates, dtype=np.float64), "loss"
     measured = result.losses
-    if getattr(result, "accuracies", None) is not None:
+    if result.accuracies is not None:
         measured, name = result.accuracies, "accuracy"
     measured = np.atleast_2d(np.asarray(measured, dtype=np.float64))
     for repeat in measured:

@@ -2,9 +2,7 @@
 
 import argparse
 import json
-import platform
 import time
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +11,7 @@ from lrlib.finders import RULES
 from study.judge import ANSWERS, OURS, REPEATS, judged, summary
 from study.record import PLANS, SEEDS, TESTS, record
 from study.settings import GRIDS, REPORTED, SETTINGS, TUNED
+from trials.versions import versions
 
 STORED = Path(__file__).parent.parent / "chapters" / "data" / "finders.json"
 SHOWN = "digits, relu, SGD, 150"  # whose tests of a hundred updates are stored
@@ -47,7 +46,7 @@ def written(settings: list, curves: dict) -> str:
     """Return the study as text, a line for each setting and each stored test."""
     halves = {"tuned": TUNED, "reported": REPORTED}
     parts = {
-        "versions": {"python": platform.python_version(), **{name: installed(name) for name in PACKAGES}},
+        "versions": versions(),
         "seeds": {"sweep": len(SEEDS), "tests": len(TESTS), "repeats": REPEATS},
         "grids": {name: [_short(rate) for rate in grid] for name, grid in GRIDS.items()},
         "plans": {name: [len(rates), _short(rates[0]), _short(rates[-1])] for name, rates in PLANS.items()},
@@ -74,19 +73,6 @@ def _short(rate) -> float:
 
 def _compact(value) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
-PACKAGES = ("numpy", "keras", "tensorflow", "scikit-learn")
-
-
-def installed(package):
-    """The version of a package; TensorFlow's may be that of its build without CUDA."""
-    for name in [package, f"{package}-cpu"] if package == "tensorflow" else [package]:
-        try:
-            return version(name)
-        except ImportError:
-            continue
-    return None
 
 
 if __name__ == "__main__":

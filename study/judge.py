@@ -3,16 +3,16 @@
 import numpy as np
 
 from lrlib.finders import RULES, lowest
+from lrlib.keras_hooks import momentum_of
 from lrlib.suggestion import suggest
 from study.record import LENGTHS, PLANS, TESTS, Record, ended, held
-from study.settings import Setting
+from study.settings import OPTIMIZERS, Setting
 
 ANSWERS = "ratio", "farthest", "cost", "worst"  # what is stored of a rule's answers in a setting
 OURS = *ANSWERS, "answers", "covered", "refused_rightly", "width"  # and of our own
 REPEATS = 4  # tests from which our own suggestion is made
 CLOSE = 1.05  # a search has succeeded if its rate costs at most so much
 BAD = 1.1  # a refusal was right if nothing was to be read, or if the rate would have cost more than this
-MOMENTUM = {"SGD": 0.0, "momentum": 0.9, "Adam": 0.9}
 
 
 class Judge:
@@ -20,7 +20,7 @@ class Judge:
 
     def __init__(self, setting: Setting, record: Record):
         self.setting, self.record, self.grid = setting, record, setting.grid
-        self.reasons = set()
+        self.momentum, self.reasons = momentum_of(OPTIMIZERS[setting.optimizer]()), set()
         at = int(record.validation.argmin())
         if at in (0, len(self.grid) - 1):
             raise ValueError(f"the grid of {setting.name} must go on beyond {self.grid[at]:g}")
@@ -57,7 +57,7 @@ class Judge:
     def ours(self, plan: str, repeats: int = REPEATS, **how) -> list:
         """Return what our suggestion makes of a plan's tests, several at a time, in the order of ``OURS``."""
         losses, rates = ended(self.record.tests[plan]), PLANS[plan]
-        how |= {"momentum": MOMENTUM[self.setting.optimizer], "hold": held(self.setting, plan)}
+        how |= {"momentum": self.momentum, "hold": held(self.setting, plan)}
         groups = losses.reshape(-1, repeats, len(rates))
         found = [suggest(rates, group, **how) for group in groups]
         answers = [one for one in found if one.learning_rate is not None]

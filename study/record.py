@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lrlib.find_rate import find_rate
+from lrlib.range_test import RECENT, RISE
 from lrlib.sweep import sweep
 from study.settings import Setting
 
@@ -13,7 +14,6 @@ TESTS = range(100, 124)  # the seeds of the range tests, which are others
 SEARCHES = (200, 300)  # the first seeds of the searches
 START, END = 1e-7, 10.0  # where fastai's test begins and ends
 UPDATES = 30  # for which a test by epoch holds a rate, at least
-RISE, RECENT = 4.0, 5  # a range test ends where the mean of so many losses is so many times its lowest
 
 LENGTHS = {name: np.geomspace(START, END, n) for name, n in {"100": 100, "300": 300}.items()}  # that all rules read
 # the same axis with rates four times as close at its ends as in its middle; and a test that begins and ends elsewhere

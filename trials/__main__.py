@@ -3,15 +3,14 @@
 import argparse
 import importlib
 import json
-import platform
 import sys
 import time
-from importlib.metadata import version
 from pathlib import Path
+
+from trials.versions import versions
 
 HERE = Path(__file__).parent
 OUTCOMES = HERE / "outcomes.json"
-PACKAGES = ("numpy", "keras", "tensorflow", "scikit-learn")
 
 
 def trials(only):
@@ -58,22 +57,10 @@ def main():
     if options.check:
         differences = [*changed(new, stored["outcomes"])]
         sys.exit("\n".join(["Outcomes have changed:", *differences]) if differences else 0)
-    versions = {"python": platform.python_version(), **{name: installed(name) for name in PACKAGES}}
     outcomes = {**stored["outcomes"], **new}
     ordered = dict(sorted(outcomes.items(), key=lambda item: int(item[0][1:])))
-    text = json.dumps({"versions": versions, "outcomes": ordered}, indent=1, ensure_ascii=False)
+    text = json.dumps({"versions": versions(), "outcomes": ordered}, indent=1, ensure_ascii=False)
     OUTCOMES.write_text(text + "\n", encoding="utf8")
-
-
-def installed(package):
-    """The version of a package; TensorFlow's may be that of its build without CUDA."""
-    names = [package, f"{package}-cpu"] if package == "tensorflow" else [package]
-    for name in names:
-        try:
-            return version(name)
-        except ImportError:
-            continue
-    return None
 
 
 if __name__ == "__main__":
