@@ -34,10 +34,6 @@ class Unfinished(RuntimeError):
         self.finished = finished
 
 
-class _Failed(Exception):
-    """An exception on its way from a worker, after the shard that raised it."""
-
-
 def workers(n_jobs: int | None = None) -> int:
     """Return how many shards can be trained at the same time.
 
@@ -109,7 +105,7 @@ def run(train: Callable, job, shards: Sequence[Sequence[int]], n_jobs: int | Non
     >>> run(lambda job, lanes: job * sum(lanes), 10, [(0, 1), (2,)])
     [10, 20]
     """
-    shards, finished = [tuple(shard) for shard in shards], {}
+    shards, finished, failed = [tuple(shard) for shard in shards], {}, None
     backend, count = _where(n_jobs)
     count = min(count, len(shards))
     task = sys.modules.get("lrlib.quiet"), train, job  # if this process imported TensorFlow quietly, the others do
@@ -124,9 +120,12 @@ def run(train: Callable, job, shards: Sequence[Sequence[int]], n_jobs: int | Non
             results = joblib.Parallel(count, return_as="generator_unordered", batch_size=1)(tasks)
         else:
             results = (_trained(train, job, shard) for shard in shards)
-        finished.update(results)
+        for shard, result, error in results:  # as they arrive, also what came before an error
+            if error is not None:
+                failed = shard
+                results.throw(error)
+            finished[shard] = result
     except (Exception, KeyboardInterrupt) as error:
-        failed, error = error.args if isinstance(error, _Failed) else (None, error)
         where = f" in lanes {failed[0]} to {failed[-1]}" if failed else ""
         message = f"{len(finished)} of {len(shards)} shards are trained, then{where}: {type(error).__name__} {error}"
         raise Unfinished(message.strip(), finished) from error
@@ -184,15 +183,15 @@ def _train_a_shard(threads, name, contents, shard):
         if name not in _received:
             _received.clear()
             _, *_received[name] = pickle.loads(contents)
-        try:
-            return _trained(*_received[name], shard)
-        except _Failed as failed:
-            failed.args[1].add_note(traceback.format_exc())  # which stays here
-            raise
+        shard, result, error = _trained(*_received[name], shard)
+        if error is not None:
+            error.add_note("".join(traceback.format_exception(error)))  # the traceback stays here
+        return shard, result, error
 
 
 def _trained(train, job, shard):
+    """Return the shard with its result or its error, which joblib would let overtake the results that came before."""
     try:
-        return shard, train(job, shard)
+        return shard, train(job, shard), None
     except Exception as error:
-        raise _Failed(shard, error) from error
+        return shard, None, error
