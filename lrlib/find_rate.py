@@ -111,6 +111,8 @@ def find_rate(
     first_seed: int = 0,
     max_trainings: float = 40,
     engine: str = "vectorized",
+    memory: float = 1e9,
+    n_jobs: int | None = None,
     progress: bool | None = None,
 ) -> FoundRate:
     r"""Find the learning rate for a model, its data and the length of a training, by real trainings of that length.
@@ -134,7 +136,7 @@ def find_rate(
     data : Data, pair or triple
         As there: a pair ``(x, y)`` is split in three, and the rate is chosen by the validation part.
     steps : int
-        The number of updates of a training. The best rate depends on it.
+        The number of updates of a training, at least 2. The best rate depends on it.
     batch_size : int
         The samples in a batch.
     schedule : Schedule, float or callable
@@ -147,7 +149,7 @@ def find_rate(
         The seeds are this one and those after it.
     max_trainings : float
         What the search may cost, in whole trainings.
-    engine : {"vectorized", "loop"}
+    engine, memory, n_jobs
         As in :func:`lrlib.sweep.sweep`.
     progress : bool, optional
         Whether to say on stderr what is trained; by default only in a terminal.
@@ -188,7 +190,8 @@ def find_rate(
     began = time.perf_counter()
     check(model)
     data = as_data(data)
-    steps, batch_size = (_checks.whole(n, v, at_least=1) for n, v in (("steps", steps), ("batch_size", batch_size)))
+    steps = _checks.whole("steps", steps, at_least=2)  # what a single update does, no loss of a batch shows
+    batch_size = _checks.whole("batch_size", batch_size, at_least=1)
     tolerance, seeds = _checks.positive("tolerance", tolerance), _checks.whole("seeds", seeds, at_least=FIRST_SEEDS)
     first_seed = _checks.whole("first_seed", first_seed, at_least=0)
     peak = max(float(factors(schedule, steps, rates).max()) for rates in (1, 2))  # a list has another length for one
@@ -202,7 +205,7 @@ def find_rate(
             f"seeds cost, got {max_trainings!r}"
         )
     progress = sys.stderr.isatty() if progress is None else _checks.flag("progress", progress)
-    how = dict(batch_size=batch_size, schedule=schedule, engine=engine)
+    how = dict(batch_size=batch_size, schedule=schedule, engine=engine, memory=memory, n_jobs=n_jobs)
     sweep(model, data, [1e-3], [first_seed], steps=1, **how, progress=False)  # raises what a sweep has against them
 
     test = _range_test(model, data, batch_size, tested, first_seed)

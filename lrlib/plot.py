@@ -275,7 +275,7 @@ def u_shape(runs, measure: str = "validation_loss", rates: Sequence[float] = ())
     return _style.with_legend(figure, axes, 3)
 
 
-def draw_u(axes, runs, measure: str, rates: Sequence[float] = (), best: float | None = None) -> None:
+def draw_u(axes, runs, measure: str, rates: Sequence[float] = (), best: float | None = None, ring: bool = True) -> None:
     """Draw into a panel what :func:`u_shape` draws, without its legend.
 
     Parameters
@@ -286,6 +286,8 @@ def draw_u(axes, runs, measure: str, rates: Sequence[float] = (), best: float | 
         As there.
     best : float, optional
         The rate in the ring, by default the one with the lowest mean.
+    ring : bool
+        Whether there is one.
 
     Raises
     ------
@@ -310,7 +312,8 @@ def draw_u(axes, runs, measure: str, rates: Sequence[float] = (), best: float | 
         axes.plot(np.full(kept.shape[1], rate), kept[i], ".", markersize=5, alpha=0.4, **look)
         if np.isfinite(means[i]):
             axes.plot(rate, means[i], "o", markersize=9 if i in marked else 5, **look)
-    axes.plot(grid[best], means[best], "o", color=INK, markersize=11, mfc="none", label=f"best, {grid[best]:.2g}")
+    if ring:
+        axes.plot(grid[best], means[best], "o", color=INK, markersize=11, mfc="none", label=f"best, {grid[best]:.2g}")
     for kind in dict.fromkeys(kinds[kinds != "failed"]):
         axes.plot([], [], "o", color=COLOUR[kind], label=kind)
     crosses = grid[some_failed & (kinds != "too small")]

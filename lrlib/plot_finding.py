@@ -54,8 +54,8 @@ def found(result) -> Figure:
     Parameters
     ----------
     result : FoundRate
-        What :func:`lrlib.find_rate.find_rate` returned. Where it found no rate, the picture says why; where no rate
-        came through without a failed run, the range test stands alone.
+        What :func:`lrlib.find_rate.find_rate` returned. Where it found no rate, the picture says why and has no ring;
+        where no rate came through without a failed run, the range test stands alone.
 
     Returns
     -------
@@ -70,7 +70,7 @@ def found(result) -> Figure:
         return figure
     figure, (above, below) = figure_of(4.6, 2, sharex=True, height_ratios=(2, 3))
     _draw_test(above, result.range_test, None)
-    plot.draw_u(below, runs, "validation_loss", best=chosen)
+    plot.draw_u(below, runs, "validation_loss", best=chosen, ring=chosen is not None)
     if chosen is None:
         _say(above, f"No learning rate: {result.reason}.")
     else:

@@ -15,6 +15,9 @@ from lrlib.streams import stream
 from lrlib.training import SLICE_SECONDS, Job, begin, graphs_as_written, program_of
 
 MEMORY = 1e9  # bytes that the lanes may take, as in a sweep
+# what a sweep raises for a model that it cannot train: its own refusals, and what Keras and TensorFlow say when a model
+# does not go into its program, the processor's memory among it
+CANNOT = ValueError, TypeError, NotImplementedError, tf.errors.OpError
 
 
 def random_state(seed: int, place: int) -> list[int]:
@@ -54,6 +57,7 @@ def side_by_side(model, batches: Batches, rates, seeds: list[int], fresh_weights
         chosen, places = np.unique(np.stack(orders, axis=1), return_inverse=True)
         samples = batches.ready(rows.batch(chosen))
         job = _job(model, samples, rates, seeds, rows.batch_size)
+        _look_at_the_loss(model, samples)
         prove(job)
         program = program_of(job)
         with graphs_as_written():
@@ -64,7 +68,7 @@ def side_by_side(model, batches: Batches, rates, seeds: list[int], fresh_weights
         state = _state(model, program, seeds, start.state, fresh_weights)
         order = places.reshape(len(rates), len(seeds), -1).astype(np.int32)
         return _train(compiled, start._replace(order=order, state=state), keras_hooks.counted(model.optimizer))
-    except Exception:  # whatever a sweep's program cannot take, the model itself trains, or says what is wrong with it
+    except CANNOT:  # the model itself trains then, or says what is wrong with it
         return None
 
 
@@ -84,6 +88,19 @@ def _job(model, samples, rates, seeds: list[int], batch_size: int) -> Job:
         factors=np.asarray(rates)[:, None, None], setting=None, group=None, batch_size=batch_size, record_every=1,
         vectorized=True, memory=MEMORY, constant_loss=np.nan, weights=False,
     )  # fmt: skip
+
+
+def _look_at_the_loss(model, samples) -> None:
+    """Raise an error where the loss is not one number, or does not take the labels, which lanes would not notice."""
+    x, y, weights = keras.utils.unpack_x_y_sample_weight(samples)
+    labels = [np.asarray(part) for part in tf.nest.flatten(y) if part is not None]
+    # what takes the lowest label and the highest takes those between
+    ends = [np.unravel_index(at, part.shape)[0] for part in labels for at in (part.argmin(), part.argmax())] or [0]
+    x, y, weights = tf.nest.map_structure(lambda part: None if part is None else tf.gather(part, ends), (x, y, weights))
+    with keras.StatelessScope([(v, v.value) for v in model.variables], collect_losses=True):
+        loss = tf.convert_to_tensor(model.compute_loss(x, y, model(x), weights))
+    if loss.shape.rank or not np.isfinite(loss):
+        raise ValueError(f"a sweep's loss is one finite number, got {loss}")
 
 
 def _state(model, program, seeds: list[int], drawn: tuple, fresh_weights: bool) -> tuple:

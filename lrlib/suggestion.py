@@ -84,7 +84,8 @@ def suggest(
     Returns
     -------
     Suggestion
-        It has no rate where fewer than seven are known; where the loss never falls, or by less than its noise, five
+        It has no rate where fewer than seven are given, or the loss bursts at so few or within the first tenth of them,
+        be it of the rate or of an outlier in a batch; where the loss never falls, or by less than its noise, five
         standard errors; where it falls at the first rates already, or has not risen again at the last; where the
         interval is too wide.
 
@@ -119,8 +120,12 @@ def suggest(
     if momentum >= 1:
         raise ValueError(f"momentum must be below 1, got {momentum}")
     known = np.isfinite(losses).sum(axis=1)
-    if np.median(known) < 7:
+    if len(rates) < 7:
         return _refused("the loss is known at fewer than seven rates")
+    if np.median(known) <= max(6, len(rates) // 10):
+        return _refused(
+            "the loss bursts at the first rates, so begin lower, or take larger batches if single ones differ so much"
+        )
     smoothing = [_smoothing(np.log10(rates), decades) for decades in DECADES]
     averaged = [_Curve(rates, losses, weights) for weights in smoothing]
     if reason := next((curve.problem for curve in averaged if curve.problem), None):

@@ -160,6 +160,8 @@ def test_a_search_that_found_no_rate_says_why():
     above, below = figure.axes
     assert above.get_title(loc="left") == "No learning rate: no rate learns anything."
     assert not [line for line in below.lines if line.get_marker() == "|"]
+    assert set(legend(figure)) == {"too small", "right", "failed runs"}, "none is the best, so none is in a ring"
+    assert not [line for line in below.lines if line.get_mfc() == "none"]
 
 
 def all_failed():

@@ -1,6 +1,6 @@
 """The repeats of a range test side by side do what they do one after the other; where they cannot, they are that."""
 
-from lrlib.quiet import keras  # isort: skip  (the first import of TensorFlow)
+from lrlib.quiet import keras, tf  # isort: skip  (the first import of TensorFlow)
 
 import sys
 
@@ -20,10 +20,10 @@ X, Y = CANCER.x_train, CANCER.y_train
 LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
 
-def classifier(optimizer="sgd", *layers, cls=keras.Sequential, trained=False, **how):
+def classifier(optimizer="sgd", *layers, cls=keras.Sequential, trained=False, loss=LOSS, **how):
     keras.utils.set_random_seed(0)
     model = cls([keras.Input((30,)), *layers, keras.layers.Dense(4, "tanh"), keras.layers.Dense(2)])
-    model.compile(optimizer, LOSS, **how)
+    model.compile(optimizer, loss, **how)
     model.optimizer.build(model.trainable_variables)
     if trained:
         model.fit(X, Y, batch_size=32, verbose=0)
@@ -99,6 +99,10 @@ def test_the_ends_are_the_same(monkeypatch, by):
         np.testing.assert_array_equal(together.beyond, alone.beyond)
 
 
+def through_numpy(x):
+    return tf.ensure_shape(tf.py_function(lambda values: values, [x], tf.float32), x.shape)
+
+
 class OwnStep(keras.Sequential):
     def train_step(self, data):
         return super().train_step(data)
@@ -111,16 +115,39 @@ class OwnStep(keras.Sequential):
         (classifier(keras.optimizers.SGD(gradient_accumulation_steps=2)), (X, Y), {}),
         (classifier(cls=OwnStep), (X, Y), {}),
         (classifier(run_eagerly=True), (X, Y), {}),
+        (classifier("sgd", keras.layers.Lambda(through_numpy)), (X, Y), {}),
+        (classifier(loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction=None)), (X, Y), {}),
         (classifier(trained=True), (X, Y), {"fresh_weights": True}),
         (classifier(), [(X, Y)], {"batch_size": None}),
         (classifier(metrics=["accuracy"]), (X, Y), {"metric": "accuracy"}),
     ],
-    ids=["schedule", "accumulation", "own step", "eager", "fresh but trained", "batches", "accuracy"],
+    ids=[
+        "schedule",
+        "accumulation",
+        "own step",
+        "eager",
+        "cannot be vectorized",
+        "a loss for each sample",
+        "fresh but trained",
+        "batches",
+        "accuracy",
+    ],
 )
 def test_what_a_sweep_cannot_do_is_done_one_after_the_other(monkeypatch, model, data, how):
     ran, repeat = [], MODULE._repeat
     monkeypatch.setattr(MODULE, "_repeat", lambda *given: ran.append(1) or repeat(*given))
     assert run(model, data, steps=3, **how).losses.shape == (3, 3) and len(ran) == 3
+
+
+def test_an_error_that_is_no_refusal_comes_out(monkeypatch):
+    """A mistake in the sweep's program must not hide behind repeats that take longer."""
+
+    def mistaken(_):
+        raise KeyError("lane")
+
+    monkeypatch.setattr(sys.modules["lrlib.repeats"], "prove", mistaken)
+    with pytest.raises(KeyError, match="lane"):
+        run(classifier())
 
 
 def test_fresh_weights_are_those_of_a_sweep():
@@ -131,6 +158,22 @@ def test_fresh_weights_are_those_of_a_sweep():
         model.set_weights(weights)
         chosen = datasets.batches(len(X), 64, 1, seed=7 + lane)[0]
         np.testing.assert_allclose(losses[0, lane], model.evaluate(X[chosen], Y[chosen], verbose=0), rtol=1e-5)
+
+
+@pytest.mark.parametrize("label", [-1, 2])
+def test_a_label_that_is_no_class_is_refused_as_by_keras(label):
+    """In a lane it would count as a label without a class, and the test would answer."""
+    y = Y.copy()
+    y[7] = label
+    refused = pytest.raises(tf.errors.InvalidArgumentError, match="outside the valid range")
+    with refused:
+        run(classifier(), (X, y), batch_size=343)
+    outputs = [keras.layers.Dense(2, name=name) for name in "ab"]
+    both = keras.Input((30,))
+    model = keras.Model(both, {layer.name: layer(both) for layer in outputs})
+    model.compile("sgd", {"a": LOSS, "b": LOSS})
+    with refused:
+        run(model, (X, {"a": Y, "b": y}), batch_size=343)
 
 
 def test_the_data_are_blamed_where_they_are_not_finite():

@@ -233,8 +233,9 @@ def test_a_burst_is_no_lower_loss_for_others():
     [
         (np.ones(161), "the loss never falls"),
         (1 + TRIED, "the loss never falls"),
-        (np.full(161, np.nan), "fewer than seven"),
-        (np.where(np.arange(161) < 6, BOWL, np.nan), "fewer than seven"),
+        (np.full(161, np.nan), "bursts at the first rates, so begin lower, or take larger batches"),
+        (np.where(np.arange(161) < 16, BOWL, np.nan), "bursts at the first rates"),
+        ([np.where(np.arange(161) < end, BOWL, np.nan) for end in (3, 12, 161)], "bursts at the first rates"),
         (np.interp(np.log10(TRIED), [-7, -6, 0, 1], [3, 2, 2, 4]), "begin lower"),
         (np.where(TRIED < 0.1, BOWL, 1.0), "go on higher"),
         (2 + 0.1 * np.random.default_rng(1).normal(size=161), "never falls by more than its noise"),
@@ -245,6 +246,10 @@ def test_suggest_refuses(losses, reason):
     found = suggest(TRIED, losses)
     assert found.learning_rate is None and reason in found.reason
     assert np.isnan(found.low) and str(found) == f"no suggestion: {found.reason}"
+
+
+def test_with_six_rates_there_is_no_curve():
+    assert suggest(TRIED[:6], BOWL[:6]).reason == "the loss is known at fewer than seven rates"
 
 
 def test_many_repeats_show_a_fall_that_one_does_not():

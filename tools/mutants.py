@@ -271,6 +271,10 @@ MUTANTS = [
         "read = averaged + [curve for curve in alone if not curve.problem]", "read = averaged",
     ),
     Mutant(
+        "a search that found no rate has a best one in its picture", "plot_finding",
+        "a_search_that_found_no_rate_says_why", None, "ring=chosen is not None", "ring=True",
+    ),
+    Mutant(
         "fastai's valley is the longest climb", "finders", "a_rule_is_its_definition", None,
         "losses[:i] > losses[i]", "losses[:i] < losses[i]",
     ),
