@@ -12,7 +12,7 @@ import numpy as np
 
 
 def finite(name: str, value: object) -> float:
-    """Return ``value`` as a float; an integer, a fraction or a NumPy scalar will do.
+    """Return ``value`` as a float, never as -0.0; an integer, a fraction or a NumPy scalar will do.
 
     Raises
     ------
@@ -21,10 +21,10 @@ def finite(name: str, value: object) -> float:
     ValueError
         If it is NaN, infinite or too large for a float64.
     """
-    if isinstance(value, bool) or not isinstance(value, Real):
+    if isinstance(value, (bool, np.timedelta64)) or not isinstance(value, Real):
         raise TypeError(f"{name} must be a number, got {value!r}")
     try:
-        number = float(value)
+        number = float(value) + 0.0
     except OverflowError:
         number = math.inf
     if not math.isfinite(number):
@@ -122,20 +122,20 @@ def flag(name: str, value: object) -> bool:
     raise TypeError(f"{name} must be True or False, got {value!r}")
 
 
-def sequence(name: str, value: object) -> list:
-    """Return ``value``, which is to have several entries, as a list; a text is none.
+def sequence(name: str, value: object, of: str = "numbers") -> list:
+    """Return ``value``, which is to have several entries in an order, as a list; a text, a set or a dict is none.
 
     Raises
     ------
     TypeError
-        If it cannot be gone through.
+        If it cannot be gone through, or in no order.
     """
     try:
-        several = None if isinstance(value, (str, bytes)) else list(value)
+        several = None if isinstance(value, (str, bytes, set, frozenset, dict)) else list(value)
     except TypeError:  # no sequence, or an array or a tensor of one number
         several = None
     if several is None:
-        raise TypeError(f"{name} must be a sequence of numbers, got {value!r}")
+        raise TypeError(f"{name} must be a sequence of {of}, got {value!r}")
     return several
 
 

@@ -6,7 +6,6 @@ Keras must run on its TensorFlow backend. Import names from here, so that ``kera
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from numbers import Real
 
 import keras
 import numpy as np
@@ -15,6 +14,7 @@ import tensorflow as tf
 from lrlib import _checks, keras_hooks, schedules
 from lrlib._tape import problem, tape_of
 from lrlib.schedules import FunctionOfStep, Schedule, as_schedule
+from lrlib.schedules.base import steps_of
 
 if keras.backend.backend() != "tensorflow":
     raise ImportError(f"lrlib.keras needs Keras on the TensorFlow backend, but Keras runs on {keras.backend.backend()}")
@@ -79,7 +79,7 @@ class KerasSchedule(keras.optimizers.schedules.LearningRateSchedule):
         self._check_that_it_compiles()
 
     def __call__(self, step):
-        step = keras.ops.cast(np.float64(step) if isinstance(step, Real) else step, "float64")
+        step = keras.ops.cast(step if tf.is_tensor(step) else steps_of(step), "float64")
         if self.gradient_accumulation_steps:
             step = schedules.stairs(step, self.gradient_accumulation_steps, xp=keras.ops)
         rate = self.schedule.formula(step, xp=keras.ops)

@@ -163,6 +163,12 @@ def _apply(original):
             return original(self, *args, **kwargs)
         # without its gradients there is no update, though a compiled function would count it: the data may be at fault
         gradients = args[0] if args else kwargs.get("grads", ())
+        variables = args[1] if args[1:] else kwargs.get("trainable_variables")
+        if (
+            gradients and variables is not None and not self.built
+        ):  # here its variables wait for no gradient: XLA's wish
+            with keras.name_scope(self.name, caller=self):
+                self.build(list(variables))
         watcher.begins()
         try:
             with tf.control_dependencies([gradient for gradient in gradients if tf.is_tensor(gradient)]):

@@ -101,6 +101,7 @@ def test_products_and_multiples():
     assert (0.5 * LINE) == (LINE * 0.5) == Scaled(LINE, 0.5) == np.float64(0.5) * LINE == np.float32(0.5) * LINE
     assert (0.5 * LINE).planned(3).tolist() == [0.5, 0.375, 0.25]
     assert both.range == (0, 2) and (0 * ExponentialDecay(1, 1, 2)).range == (0, 0)
+    assert (0 * (1e300 * Constant(1e300))).range == (0, 0)
 
 
 def test_clocks():
@@ -128,6 +129,8 @@ def test_no_stretch_and_no_shift_are_the_schedule_itself():
         (lambda: join([LINE, "0.1"], [3]), TypeError, "schedules[1] must be a schedule, a number or a function"),
         (lambda: join(LINE, [3]), TypeError, "schedules must be a sequence"),
         (lambda: join([LINE, LINE], 3), TypeError, "boundaries must be a sequence of numbers, got 3"),
+        (lambda: join(LINE, [3]), TypeError, "schedules must be a sequence of schedules, got LinearDecay("),
+        (lambda: join({LINE: 1}, []), TypeError, "schedules must be a sequence of schedules, got {LinearDecay("),
         (lambda: join([LINE, LINE], []), ValueError, "0 boundaries need 1 schedules, got 2"),
         (lambda: join([], []), ValueError, "0 boundaries need 1 schedules, got 0"),
         (lambda: join([LINE, LINE], [0]), ValueError, "boundaries[0] must be positive, got 0"),

@@ -109,6 +109,7 @@ def test_the_decay_takes_any_shape(shape):
         (lambda: Triangular(0, 0.1, 5, "exp_range", 1.5), "gamma must be at most 1, got 1.5"),
         (lambda: Triangular(0, 0.1, 5, "exp_range", 0), "gamma must be positive, got 0"),
         (lambda: CosineDecayRestarts(0.1, 0), "first_decay_steps must be positive, got 0"),
+        (lambda: CosineDecayRestarts(0.1, 1e-300), "first_decay_steps must be at least 2e-290, 1e-290 times t_mul"),
         (lambda: CosineDecayRestarts(0.1, 10, 0.5), "t_mul must be at least 1, got 0.5"),
         (lambda: CosineDecayRestarts(0.1, 10, NAN), "t_mul must be finite, got nan"),
         (lambda: CosineDecayRestarts(0.1, 10, 2, 1.5), "m_mul must be at most 1, got 1.5"),

@@ -23,10 +23,11 @@ from hypothesis import strategies as st
 
 from lrlib import Constant, ExponentialDecay, InverseTimeDecay, PiecewiseConstantDecay, Schedule, StepDecay, keras_hooks
 from lrlib.keras import AppliedRates, KerasSchedule
-from lrlib.schedules import as_schedule
+from lrlib.schedules import CosineDecay, PolynomialDecay, as_schedule
 from refusal import refused
 from test_schedules import LENGTHS, stairs_behind, steps_around
 
+of_keras = keras.optimizers.schedules
 SCHEDULES = [
     Constant(0.3),
     PiecewiseConstantDecay([], [0.3]),
@@ -106,6 +107,36 @@ def test_the_rate_is_computed_in_float64():
     exact, near = article(steps), KerasSchedule(article)(steps).numpy()
     # half a unit of float32 is what rounding once costs; float32 throughout is off by many units
     assert (np.abs(near - exact) <= 0.5001 * np.spacing(exact.astype(np.float32))).all()
+
+
+@pytest.mark.parametrize(
+    ("step", "error"), [(-1, ValueError), (np.nan, ValueError), ("3", TypeError), (True, TypeError)]
+)
+def test_a_step_that_has_a_value_is_checked_as_ever(step, error):
+    refused(lambda: KerasSchedule(FALLING)(step), error, "step must be", repr(step))
+    refused(lambda: KerasSchedule(FALLING)([step]), error, "step must be")
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        (ExponentialDecay(0.1, 80, 0.5), of_keras.ExponentialDecay(0.1, 80, 0.5)),
+        (CosineDecay(0.1, 400), of_keras.CosineDecay(0.1, 400)),
+        (PolynomialDecay(0.1, 400, 0.0, 2.0), of_keras.PolynomialDecay(0.1, 400, 0.0, 2.0)),
+        (InverseTimeDecay(0.1, 80, 0.5), of_keras.InverseTimeDecay(0.1, 80, 0.5)),
+    ],
+    ids=repr,
+)
+def test_compiled_it_is_no_more_work_than_keras_s(ours, theirs):
+    """One cast more, for float64, and nothing that costs as much as a choice."""
+
+    def operations(schedule):
+        function = tf.function(lambda step: schedule(step), autograph=False)
+        graph = function.get_concrete_function(tf.TensorSpec((), tf.int64)).graph
+        return [each.type for each in graph.get_operations() if each.type != "Const"]
+
+    assert len(operations(KerasSchedule(ours))) <= len(operations(theirs)) + 1
+    assert "SelectV2" not in operations(KerasSchedule(ours))
 
 
 def test_floatx_is_respected():

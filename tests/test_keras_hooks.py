@@ -102,3 +102,18 @@ def test_a_rate_from_outside_goes_before_what_an_optimizer_has():
         optimizer.apply([tf.constant(1.0)], [weight])
     optimizer.apply([tf.constant(1.0)], [weight])
     assert float(weight) == 0.25
+
+
+@pytest.mark.parametrize("jit", [True, False])
+def test_an_optimizer_that_is_not_built_is_built_as_keras_does_it(jit):
+    """Where its variables waited for the gradients, XLA would have refused them."""
+    paths = []
+    for record in (False, True):
+        keras.utils.clear_session()
+        model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+        model.compile(keras.optimizers.Adam(KerasSchedule(ExponentialDecay(0.1, 1, 0.5))), "mse", jit_compile=jit)
+        log = AppliedRates()
+        model.fit(np.ones((4, 1)), np.ones((4, 1)), batch_size=2, verbose=0, callbacks=[log] if record else [])
+        paths.append([variable.path for variable in model.optimizer.variables])
+    assert log.rates.tolist() == pytest.approx([0.1, 0.05])
+    assert paths[0] == paths[1] and "adam/sequential_dense_kernel_velocity" in paths[1]

@@ -71,6 +71,9 @@ def test_a_plan_worked_out_by_hand():
         (Triangular(0.01, 0.1, 300), 400, 0.01, False),
         (Triangular(0.01, 0.1, 300), 601, 0.01, True),
         (CosineDecayRestarts(0.1, 100, t_mul=10.0, end_learning_rate=0.02), 50, 0.02, False),
+        (CosineDecayRestarts(0.1, 10), 30, 0.0, False),  # it comes nearer in every cycle
+        (CosineDecayRestarts(0.1, 10, m_mul=0.5), 30, 0.0, False),
+        (LinearDecay(0.1, 100).repeat(50), 30, 0.051, False),  # and this one does not
         (WarmupStableDecay(0.1, 1000, 100, 200), 800, 0.0, False),
         (OneCycle(0.1, 100, end_learning_rate=0.001), 101, 0.001, True),
         (ExponentialDecay(0.1, 100, 2.0), 400, 0.1 * 2**3.99, True),  # it outgrows float64

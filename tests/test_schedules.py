@@ -498,6 +498,40 @@ def test_a_step_must_be_a_number(step):
     refused(lambda: Constant(0.1)(step), TypeError, f"step must be a number or an array of numbers, got {step!r}")
 
 
+def test_a_list_may_hold_what_a_number_may_be():
+    steps = [Fraction(7, 2), 2**53, 2**70, np.uint64(2**63)]
+    decay = InverseTimeDecay(0.1, 7, 1)
+    assert decay(steps).tolist() == [decay(step) for step in steps]
+    refused(lambda: decay([1, 10**400]), ValueError, "step must be finite")
+    refused(lambda: decay([Fraction(-1, 2)]), ValueError, "step must not be negative", "Fraction(-1, 2)")
+    refused(lambda: decay([Fraction(1, 2), True]), TypeError, "step must be a number, got True")
+
+
+def test_a_masked_step_is_no_step():
+    steps = np.ma.array([3, 4], mask=[False, True])
+    refused(lambda: Constant(0.1)(steps), ValueError, "step must have no masked entry", "--")
+    refused(lambda: Constant(0.1)(np.ma.masked), ValueError, "step must have no masked entry")
+    assert Constant(0.1)(np.ma.array([3, 4])).tolist() == [0.1, 0.1]
+
+
+def test_a_step_beyond_float64_is_infinite():
+    beyond = np.array([3, np.finfo(np.longdouble).max])
+    if beyond[1] > np.finfo(np.float64).max:  # where a long double is longer
+        refused(lambda: StepDecay(1, 3, 0.5)(beyond), ValueError, "step must be finite and not negative")
+
+
+def test_a_duration_is_no_number():
+    hour = np.timedelta64(1, "h")
+    refused(lambda: Constant(0.1)(hour), TypeError, "step must be a number", repr(hour))
+    refused(lambda: StepDecay(1, hour, 0.5), TypeError, "decay_steps must be a number", repr(hour))
+    refused(lambda: Constant(np.timedelta64(1, "ns")), TypeError, "learning_rate must be a number")
+
+
+def test_no_rate_is_minus_zero():
+    for schedule in (Constant(-0.0), -0.0 * Constant(0.1), Constant(0.1).clip(-0.0, -0.0)):
+        assert math.copysign(1, schedule(3)) == 1 and "-0.0" not in repr(schedule)
+
+
 @pytest.mark.parametrize("boundaries", [[5, 3], [5, 5], [1, 2, 2], [3, 2, 1]])
 def test_boundaries_must_increase(boundaries):
     values = [0.1] * (len(boundaries) + 1)
@@ -541,7 +575,7 @@ def test_a_function_of_the_step_is_a_function(value):
 
 
 @pytest.mark.parametrize("name", ["boundaries", "values"])
-@pytest.mark.parametrize("value", [5, "12", b"12", None, np.array(5.0), np.float64(5)])
+@pytest.mark.parametrize("value", [5, "12", b"12", None, np.array(5.0), np.float64(5), {1, 2}, {5: 0.1, 8: 0.2}])
 def test_tables_must_be_sequences(name, value):
     good = {"boundaries": [5], "values": [0.1, 0.2]}
     refused(

@@ -160,3 +160,12 @@ def test_a_power_of_a_shape_is_positive_and_no_factor_leads_from_zero():
 def test_a_ramp_refuses_bad_numbers(name, value):
     good = {"start": 0.0, "end": 1.0, "steps": 5}
     refused(lambda: Ramp(**good | {name: value}), ValueError, f"{name} must", f"got {value!r}")
+
+
+@pytest.mark.parametrize("power", [0.001, 0.5, 2, 30])
+def test_a_power_on_its_way_up_is_accurate_where_it_is_small(power):
+    """1 - (1 - x)^p is about p x, which a difference from 1 has not one digit of."""
+    up = Ramp(0.0, 1.0, 2.0**60, power)
+    for rates in (up(np.array([0.0, 1.0, 2.0**30, 2.0**60, 2.0**61])), [up(t) for t in (0, 1, 2**30, 2**60, 2**61)]):
+        assert list(rates) == pytest.approx([0.0, power * 2.0**-60, power * 2.0**-30, 1.0, 1.0], rel=1e-7, abs=0)
+        assert list(rates[[3, 4]] if isinstance(rates, np.ndarray) else rates[3:]) == [1.0, 1.0]

@@ -22,7 +22,7 @@ _BLOCK = 2**15  # steps of an array at a time: what a formula makes of them stay
 class _OfAFloat:
     """What a formula needs of NumPy, for one float: ten times as fast by ``math``, and NumPy's own for the rest."""
 
-    cos, sin, exp, sqrt, log, log1p = math.cos, math.sin, math.exp, math.sqrt, math.log, math.log1p
+    cos, sin, exp, expm1, sqrt, log1p = math.cos, math.sin, math.exp, math.expm1, math.sqrt, math.log1p
 
     @staticmethod
     def minimum(x, y):  # two thirds of the time of Python's own
@@ -109,12 +109,9 @@ class Schedule(ABC):
             return self._at(step + 0.0)
         if isinstance(step, Real):
             return self._at(_checks.non_negative("step", step))
-        steps = _numbers_of(step)
+        steps = steps_of(step)
         if steps.ndim == 0:
             return self(steps.item())
-        if steps.size and not (steps.min() >= 0 and steps.max() < np.inf):
-            wrong = ~((steps >= 0) & np.isfinite(steps))
-            raise ValueError(f"step must be finite and not negative, got {steps[wrong].flat[0]}")
         rates = np.empty(steps.shape)
         whole = steps.size <= _BLOCK
         given, filled = (steps, rates) if whole else (steps.reshape(-1), rates.reshape(-1))
@@ -331,8 +328,8 @@ class Schedule(ABC):
             return None  # its repr has to do
 
 
-def _numbers_of(step) -> np.ndarray:
-    """Return steps as an array of numbers, or say what was given instead."""
+def steps_of(step) -> np.ndarray:
+    """Return what was given as an array of steps, or say what is wrong with it."""
     if step is _NO_STEP:
         raise TypeError(
             "a schedule needs a step: schedule(step). A Keras optimizer calls it without one; "
@@ -341,12 +338,20 @@ def _numbers_of(step) -> np.ndarray:
     try:
         steps = np.asarray(step)
     except Exception as error:  # each framework raises one of its own
-        compiled = ", which has no value while a function is compiled: there, use KerasSchedule(schedule) of "
+        compiled = ". A step has no value while a function is compiled: there, use KerasSchedule(schedule) of "
         compiled += "lrlib.keras, schedule.formula(step, xp=jax.numpy) or a table, schedule.planned(steps)"
         hint = compiled if hasattr(step, "dtype") else ""
         raise TypeError(f"step must be a number or an array of numbers, got {step!r}{hint}") from error
+    if steps.dtype == object and all(isinstance(each, Real) for each in steps.flat):  # fractions, or beyond 64 bits
+        steps = np.array([_checks.non_negative("step", each) for each in steps.flat]).reshape(steps.shape)
     if steps.dtype.kind not in "iuf":
         raise TypeError(f"step must be a number or an array of numbers, got {step!r}")
+    if np.ma.is_masked(step):
+        raise ValueError(f"step must have no masked entry, got {step!r}")
+    if steps.size and not (steps.min() >= 0 and math.isfinite(steps.max())):
+        with np.errstate(over="ignore"):
+            wrong = ~((steps >= 0) & np.isfinite(steps.astype(np.float64)))
+        raise ValueError(f"step must be finite and not negative, got {steps[wrong].flat[0]}")
     return steps
 
 
@@ -594,7 +599,12 @@ class Product(Schedule):
     @property
     def range(self) -> tuple[float, float]:
         (a, b), (c, d) = self.first.range, self.second.range
-        return a * c, b * d if b and d else 0.0
+        return _times(a, c), _times(b, d)
+
+
+def _times(rate: float, other: float) -> float:
+    """Return the product of two ends of a range; where one is 0 and the other infinite there is no rate above 0."""
+    return rate * other if rate and other else 0.0
 
 
 @dataclass(frozen=True)
@@ -632,7 +642,7 @@ class Scaled(_Changed):
     @property
     def range(self) -> tuple[float, float]:
         lowest, highest = self.schedule.range
-        return self.factor * lowest, self.factor * highest if self.factor else 0.0
+        return _times(self.factor, lowest), _times(self.factor, highest)
 
 
 @dataclass(frozen=True)
@@ -666,6 +676,7 @@ class Stretched(_Changed):
 
     def formula(self, step, xp=np):
         clock = stairs(step, self.factor, xp) if self.staircase else step / self.factor
+        clock = xp.minimum(clock, _LARGEST) if self.factor < 1 else clock
         return self.schedule.formula(clock, xp)
 
 

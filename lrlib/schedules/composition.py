@@ -36,7 +36,7 @@ class Join(Schedule):
     boundaries: tuple
 
     def __post_init__(self):
-        schedules = _checks.sequence("schedules", self.schedules)
+        schedules = _checks.sequence("schedules", self.schedules, of="schedules")
         schedules = tuple(as_schedule(each, f"schedules[{i}]") for i, each in enumerate(schedules))
         boundaries = _checks.sequence("boundaries", self.boundaries)
         boundaries = tuple(_whole_but_for_rounding(f"boundaries[{i}]", b) for i, b in enumerate(boundaries))
@@ -54,6 +54,7 @@ class Join(Schedule):
             return self.schedules[piece].formula(step - self.boundaries[piece - 1] if piece else step, xp)
         begins, ends = (0, *self.boundaries), (*self.boundaries, math.inf)
         if xp is np:
+            step = np.asarray(step, dtype=np.float64)
             rates, first, last = np.empty(step.shape), np.min(step, initial=math.inf), np.max(step, initial=0)
             for schedule, begin, end in zip(self.schedules, begins, ends, strict=True):
                 if begin <= first and last < end:
@@ -64,7 +65,8 @@ class Join(Schedule):
             return rates
         rate = self.schedules[0].formula(xp.minimum(step, ends[0]), xp)
         for schedule, begin, end in zip(self.schedules[1:], begins[1:], ends[1:], strict=True):
-            own_clock = xp.minimum(xp.maximum(step - begin, 0.0), end - begin)
+            own_clock = xp.maximum(step - begin, 0.0)
+            own_clock = xp.minimum(own_clock, end - begin) if end < math.inf else own_clock
             rate = xp.where(step >= begin, schedule.formula(own_clock, xp), rate)
         return rate
 

@@ -147,6 +147,9 @@ class CosineDecayRestarts(Schedule):
         if m_mul > 1:
             raise ValueError(f"m_mul must be at most 1, got {self.m_mul!r}")
         first = _checks.positive("first_decay_steps", self.first_decay_steps)
+        if t_mul > 1 and first < 1e-290 * t_mul:
+            least = f"at least {1e-290 * t_mul:g}, 1e-290 times t_mul, for float64 to hold the count of its cycles"
+            raise ValueError(f"first_decay_steps must be {least}, got {self.first_decay_steps!r}")
         settle(self, initial_learning_rate=initial, first_decay_steps=first, t_mul=t_mul, m_mul=m_mul)
         settle(self, end_learning_rate=end, growth=t_mul - 1.0, log_of_growth=math.log1p(t_mul - 1.0))
 

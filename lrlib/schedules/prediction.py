@@ -170,11 +170,17 @@ def _floor(schedule, rates: np.ndarray, peak_step: int) -> float:
     far = np.geomspace(2 * steps, max(4 * steps, _FAR), 400).round()
     try:
         after, away = schedule(near), schedule(far)
+        lowest, changes = min(lowest, after.min(), away.min()), np.diff(away[-20:])
+        falls = (changes < 0).all()  # for ever
+        if changes.any() and not falls:  # it comes down again and again: how far, where it is lowest?
+            first, *_, last = far[max(0, away.argmin() - 1) :][:3]
+            lowest = min(lowest, schedule(np.linspace(first, last, 2**12).round()).min())
+            falls = lowest - schedule.range[0] < 1e-6 * rates.max()
+        if falls:
+            lowest = min(lowest, schedule.range[0])
     except Exception:  # a rate that outgrows float64, or a function of the reader's own that ends with the run
-        return float(lowest)
-    if (np.diff(away[-20:]) < 0).all():  # it falls for ever
-        return min(schedule.range[0], float(away[-1]))
-    return float(min(lowest, after.min(), away.min()))
+        pass
+    return float(lowest)
 
 
 def travel(schedule, steps: int) -> float:
@@ -302,9 +308,9 @@ def diff(a, b, steps: int, tolerance: float = 1e-12) -> Difference:
     gaps = abs(one - other)
     differ = gaps > tolerance * max(one.max(), other.max())
     if not differ.any():
-        return Difference(steps, None, None, 0.0, None)
+        return Difference(len(one), None, None, 0.0, None)
     first, most = int(differ.argmax()), _first_highest(gaps)
-    return Difference(steps, first, (float(one[first]), float(other[first])), float(gaps[most]), most)
+    return Difference(len(one), first, (float(one[first]), float(other[first])), float(gaps[most]), most)
 
 
 def bound(schedule, steps: int, tuned: bool = True) -> float:

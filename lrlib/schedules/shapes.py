@@ -11,7 +11,7 @@ from numbers import Real
 import numpy as np
 
 from lrlib import _checks
-from lrlib.schedules.base import Schedule, between, parts, settle
+from lrlib.schedules.base import Schedule, between, of_a_float, parts, settle
 
 QUARTER = 0.5 * math.pi  # of a turn
 
@@ -97,7 +97,7 @@ def anneal(start, end, position, shape: str | float = "linear", xp=np):
         elif isinstance(shape, str):
             checked_shape(shape, start, end)
         else:
-            share = 1.0 - (1.0 - position) ** shape if rises else (1.0 - position) ** shape
+            share = _risen(position, shape, xp) if rises else (1.0 - position) ** shape
         if numbers and lowest == 0:
             return highest * share
         rate = highest * share + lowest * (1.0 - share)
@@ -106,15 +106,28 @@ def anneal(start, end, position, shape: str | float = "linear", xp=np):
     return between(rate, lowest, highest, xp)
 
 
+def _risen(position, power: float, xp):
+    """Return ``1 - (1 - position)**power`` without the rounding of a difference from 1."""
+    before_the_end = xp.minimum(position, 1.0 - 2.0**-53)
+    return xp.where(position < 1.0, -xp.expm1(power * xp.log1p(-before_the_end)), 1.0)
+
+
 def _gone(step, length: float, xp):
     """Return the share of a length that has gone: never above 1, and 1 from its end on.
 
     A compiler may multiply by a rounded 1 / length. Up to the end that is at most 1, as rounding keeps the order and
-    length · (1 / length) is rounded to 1 or to the float below; at the end itself that would be too little.
+    length · (1 / length) is rounded to 1 or to the float below. Where it is the float below, in float64 or in float32,
+    it would be too little at the end itself, and a choice has to be compiled, which takes as long as all the rest.
     """
-    if xp is np:
-        return xp.minimum(step / length, 1.0)
-    return xp.where(step < length, step / length, 1.0)
+    gone = step / length
+    if xp in (np, of_a_float) or _undone_by_its_reciprocal(length):
+        return xp.minimum(gone, 1.0)
+    return xp.where(step < length, gone, 1.0)
+
+
+@np.errstate(all="ignore")
+def _undone_by_its_reciprocal(length: float) -> bool:
+    return all(number * (1 / number) == 1 for number in (np.float64(length), np.float32(length)))
 
 
 @dataclass(frozen=True)

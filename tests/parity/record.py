@@ -42,8 +42,8 @@ def speed() -> dict:
     compiled = jax.jit(schedule)
     compiled(7)
     optimizer = frameworks.sgd(0.1)
-    optimizer.step()
     of_torch = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 10_000)
+    optimizer.step()
     of_timm = frameworks.timm_schedulers().CosineLRScheduler(frameworks.sgd(0.1), 10_000)
     return {
         "optax_compiled": least(lambda: compiled(7), 200),
