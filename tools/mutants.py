@@ -149,7 +149,7 @@ MUTANTS = [
     ),
     Mutant(
         "Keras gets the next step's rate", "keras", "in_fit_every_schedule_is_applied_as_taught", 6,
-        'step, "float64")', 'step + 1, "float64")', BY_KERAS,
+        'steps_of(step), "float64")', 'steps_of(step), "float64") + 1', BY_KERAS,
     ),
     Mutant(
         "a schedule counts batches where gradients are put by", "keras",
