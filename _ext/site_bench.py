@@ -1,6 +1,6 @@
 """The directive ``{bench}``: what `make bench-record` measured (`tools/bench.json`), a piece at a time.
 
-Every number on the page of speed comes from that file. A piece is one of ``PIECES``.
+Every number on the page of speed comes from there, or from `tools/sweep_on_a_gpu.json`. A piece is one of ``PIECES``.
 """
 
 import json
@@ -35,6 +35,7 @@ PARTS = {
     "gather": "choosing the samples of the batch",
     "norm": "the norm of the gradient",
 }
+GPU = ["GPU, s", "GPU in TF32, s", "Two cores, s"]
 ALT = (
     "Two panels, both with the cost of a lane's step in microseconds: above against the number of lanes, below against "
     "the width of the hidden layer. A pale line, which the cost stays above, is the time of the matrix products alone."
@@ -89,6 +90,23 @@ def beside(found, elsewhere):
         "timm, `step_update`": taken["timm_step_update"],
     }
     return [[name, short(value)] for name, value in rows.items()]
+
+
+def on_a_gpu(found, here):
+    """The rows of the table of a GPU: its seconds, and those of this processor where they were measured."""
+    rows = []
+    for model, lanes in sorted(re.findall(r"(\w+?)(\d+)_float32_seconds", " ".join(found)), key=place):
+        others = {"192": here[f"{model}_sweep_seconds"], "1024": here["lanes_1024_microseconds"] * 1024 * 300 / 1e6}
+        seconds = (found[f"{model}{lanes}_{meant}_seconds"] for meant in ("float32", "tf32"))
+        rows.append(
+            [f"{MODELS[model]}, {lanes}", *map(short, seconds), short(others[lanes]) if lanes in others else "–"]
+        )
+    return rows
+
+
+def place(model_and_lanes):
+    model, lanes = model_and_lanes
+    return int(lanes), list(MODELS).index(model)
 
 
 def series(found, what):
@@ -187,6 +205,26 @@ class Bench(Page):
             self.table("Microseconds of one step", beside(found, elsewhere), ["µs"]),
         ]
 
+    def gpu(self, found):
+        alike = "; ".join(
+            f"{title.lower()} {found[f'{model}192_within_a_thousandth']} of {found[f'{model}192_lanes']}, the others "
+            f"at rates from {short(found[f'{model}192_others_from'])}"
+            for model, title in MODELS.items()
+        )
+        fewest, most = (found[f"mlp{lanes}_float32_seconds"] for lanes in (192, 16384))
+        return [
+            self.words(
+                f"On {found['date']} an {found['device']} trained with them, through JAX {found['jax']}. Its seconds "
+                f"are those of the training alone, those of the two cores have the evaluation in them."
+            ),
+            self.table("Networks", on_a_gpu(found, self.read("tools/bench.json", json.loads)), GPU),
+            self.words(
+                f"A few hundred small networks leave such a card idle: {16384 / 192:.0f} times as many dense networks "
+                f"take {most / fewest:.0f} times as long. Of the networks that do not fail, so many end within a "
+                f"thousandth of the loss that they reach here: {alike}."
+            ),
+        ]
+
     def table(self, first, rows, others=None):
         others = others or [*MODELS.values()]
         table, group = nodes.table(classes=["bench"]), nodes.tgroup(cols=1 + len(others))
@@ -199,7 +237,8 @@ class Bench(Page):
         return nodes.row("", *(nodes.entry("", self.words(cell)) for cell in cells))
 
 
-PIECES = {name: getattr(Bench, name) for name in ("machine", "ways", "memory", "limit", "costs", "parts", "schedules")}
+NAMES = "machine", "ways", "memory", "limit", "costs", "parts", "gpu", "schedules"
+PIECES = {name: getattr(Bench, name) for name in NAMES}
 
 
 def setup(app):

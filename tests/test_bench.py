@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 RECORD = json.loads((ROOT / "tools" / "bench.json").read_text(encoding="utf8"))
 sys.path += [str(ROOT / "_ext"), str(ROOT / "tools")]
 bench, site_bench = importlib.import_module("bench"), importlib.import_module("site_bench")
+on_a_gpu = importlib.import_module("sweep_on_a_gpu")
 SMALL = bench.Size(steps=40, rates=4, seeds=2)
 RECORDS = "loss", "applied", "gradient_norm"
 
@@ -102,6 +103,44 @@ def test_a_rehearsal_is_not_recorded(monkeypatch, capsys):
     with pytest.raises(SystemExit):
         bench.main()
     assert "a rehearsal is not recorded" in capsys.readouterr().err
+
+
+def test_a_program_for_a_gpu_trains_what_a_sweep_trains(tmp_path):
+    """Its arguments, as they are written and read there, given to the program here."""
+    on_a_gpu.write(tmp_path, [("mlp", 2, 2)], steps=6)
+    (file,) = tmp_path.glob("*.stablehlo")
+    assert file.stem == "mlp4" and file.read_text(encoding="utf8").count("stablehlo.dot_general") > 4
+    seed, given = on_a_gpu.arguments_in(file)
+    program, like = on_a_gpu.arguments_of("mlp", 2, 2, 6)
+    state, (loss, applied, _) = program.at(4).train(*bench.tf.nest.pack_sequence_as(like, given))
+    runs = bench.sweep(bench.mlp(), bench.digits(), on_a_gpu.rates_of(2), [0, 1], steps=6, batch_size=bench.BATCH)
+    lanes = runs.stack(lane=("learning_rate", "seed")).transpose("step", "lane", ...)
+    assert seed.tolist() == lanes["seed"].values.tolist()
+    np.testing.assert_array_equal(loss, lanes["loss"].values)
+    np.testing.assert_array_equal(applied, lanes["applied"].values)
+
+
+def test_what_a_gpu_found_is_compared_with_sweeps(tmp_path):
+    steps, rates = 20, 3
+    on_a_gpu.write(tmp_path, [("mlp", rates, 2)], steps)
+    runs = bench.sweep(bench.mlp(), bench.digits(), on_a_gpu.rates_of(rates), [0, 1], steps=steps, batch_size=64)
+    losses = runs.stack(lane=("learning_rate", "seed"))["loss"].transpose("step", "lane").values.copy()
+    losses[:, 2] *= 1.01  # of the second rate
+    np.save(tmp_path / "mlp6.npy", losses)
+    (tmp_path / "found.json").write_text('{"device": "a card"}', encoding="utf8")
+    on_a_gpu.read(tmp_path, tmp_path / "record.json")
+    found, well = json.loads((tmp_path / "record.json").read_text(encoding="utf8")), int((~runs["failed"]).sum())
+    assert found["device"] == "a card" and found["mlp6_lanes"] == well >= 2
+    assert found["mlp6_within_a_thousandth"] == well - 1 and found["mlp6_others_from"] == 0.173
+
+
+def test_the_page_has_a_row_for_each_program_that_a_gpu_ran():
+    found = json.loads(on_a_gpu.RECORD.read_text(encoding="utf8"))
+    rows = site_bench.on_a_gpu(found, RECORD)
+    names = [f"{site_bench.MODELS[kind]}, {rates * seeds}" for kind, rates, seeds in on_a_gpu.SIZES]
+    assert [row[0] for row in rows] == names
+    assert rows[0][1] == site_bench.short(found["mlp192_float32_seconds"])
+    assert rows[0][3] == site_bench.short(RECORD["mlp_sweep_seconds"]) and rows[-1][3] == "–"
 
 
 def test_the_page_has_a_dash_where_a_way_was_not_tried():

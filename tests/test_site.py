@@ -22,7 +22,7 @@ from test_chapters import LABELS
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT / "_ext"))
-from site_bench import beside, parts, schedules, ways  # noqa: E402
+from site_bench import beside, on_a_gpu, parts, schedules, ways  # noqa: E402
 from site_verdicts import ABOUT_TRAINING, TOGETHER, held  # noqa: E402
 
 HTML = ROOT / "_build" / "html"
@@ -272,7 +272,8 @@ def test_the_page_of_speed_shows_the_record():
     assert dense == pytest.approx(found["mlp_fit_over_sweep"], rel=0.005)
     assert convolutional == pytest.approx(found["cnn_fit_over_sweep"], rel=0.005)
     elsewhere = json.loads((ROOT / "tools" / "parity.json").read_text(encoding="utf8"))
-    shown = (*ways(found), parts(found), schedules(found), beside(found, elsewhere))
+    card = json.loads((ROOT / "tools" / "sweep_on_a_gpu.json").read_text(encoding="utf8"))
+    shown = *ways(found), parts(found), on_a_gpu(card, found), schedules(found), beside(found, elsewhere)
     plain = [[[text.replace("`", "") for text in row] for row in rows] for rows in shown]
     assert tables == plain
     text = " ".join(page.text.split())
