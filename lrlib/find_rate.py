@@ -16,7 +16,7 @@ import numpy as np
 
 from lrlib import _checks
 from lrlib._modules import make_callable
-from lrlib.as_it_was import CtrlC, as_it_was
+from lrlib.as_it_was import CtrlC, as_it_was, random_numbers_as_they_were
 from lrlib.datasets import Data, as_data
 from lrlib.lanes import initial_weights
 from lrlib.proof import check, constant_loss
@@ -99,6 +99,7 @@ class FoundRate:
         return plot_finding.found(self)
 
 
+@random_numbers_as_they_were()
 def find_rate(
     model: keras.Model,
     data: Data | tuple,
@@ -341,7 +342,7 @@ class _Search:
             at_the_end = f"the best rate, {self.rate(best):.2g}, is the {side}: a better one may lie {where}"
             return None, f"{reason}, and {at_the_end}"
         if np.mean(self.losses[best]) >= constant:
-            no_better = f"no rate brings the validation loss below {constant:.2g}"
+            no_better = f"no rate brings the validation loss below {constant + 0.0:.2g}"  # not -0
             return None, f"{no_better}, that of the best constant prediction"
         return best, reason
 

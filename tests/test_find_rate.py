@@ -1,5 +1,6 @@
 """The search finds the rate of a sweep for a few trainings, and says when it cannot be sure."""
 
+import random
 import signal
 import warnings
 from types import SimpleNamespace
@@ -138,6 +139,7 @@ def test_what_is_no_better_than_a_constant_is_refused():
     assert search(valley(0), constant=1.0)[1] is None
     assert reason == "no rate brings the validation loss below 1, that of the best constant prediction"
     assert search(valley(0), constant=1.1)[1] == 0
+    assert "below 0, that" in search(valley(0), constant=-0.0)[2]
 
 
 # The search, on a model
@@ -248,6 +250,21 @@ def test_an_error_leaves_the_model_as_it_was(monkeypatch, at):
     refused(lambda: run(model), OSError, "the disk is full")
     for old, new in zip(before, everything(model), strict=True):
         np.testing.assert_array_equal(old, new)
+
+
+def test_random_numbers_go_on_as_if_there_had_been_no_search(monkeypatch):
+    """Processes draw some for their names, and Keras for what it builds."""
+
+    def drawing(*_, **__):
+        random.random(), np.random.rand()  # noqa: NPY002  (the user's)
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(module, "sweep", drawing)
+    model = linear()
+    random.seed(3), np.random.seed(3)  # noqa: NPY002
+    refused(lambda: run(model), OSError, "the disk is full")
+    assert random.random() == random.Random(3).random()
+    assert np.random.rand() == np.random.RandomState(3).rand()  # noqa: NPY002
 
 
 def test_ctrl_c_in_the_range_test_leaves_the_model_as_it_was(monkeypatch):
