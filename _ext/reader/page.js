@@ -3,7 +3,8 @@
 (() => {
   const root = document.documentElement;
 
-  /* The switch of colours says how it stands, and keeps the focus when it is pressed. */
+  /* The switch of colours says how it stands, and keeps the focus when it is pressed; what it says when a mouse comes
+     near goes then, for the focus alone would hold it over the page. */
   const words = { light: "light", dark: "dark", auto: "as your system" };
   const switches = document.querySelectorAll(".theme-switch-button");
   const name = () => {
@@ -12,7 +13,12 @@
   name();
   new MutationObserver(name).observe(root, { attributeFilter: ["data-mode"] });
   for (const button of switches) {
-    button.addEventListener("click", () => setTimeout(() => button.focus({ preventScroll: true })));
+    button.addEventListener("click", () =>
+      setTimeout(() => {
+        button.focus({ preventScroll: true });
+        window.bootstrap?.Tooltip.getInstance(button)?.hide();
+      }),
+    );
   }
 
   /* What scrolls is reached by keyboard; what does not is no stop on the way. */

@@ -36,6 +36,16 @@ def test_the_theme_can_be_switched(seen):
     assert set(seen.themes) == {"light", "dark"}
 
 
+def test_what_the_switch_says_goes_when_it_is_pressed(visit):
+    page = visit("index")
+    switch = page.locator(".theme-switch-button:visible")
+    switch.hover()
+    page.wait_for_selector(".tooltip")
+    switch.click()
+    page.wait_for_selector(".tooltip", state="detached")
+    assert switch.evaluate("(button) => button === document.activeElement")
+
+
 @cache
 def targets(name):
     """The anchors of a page, as its file has them."""
