@@ -22,9 +22,12 @@
     const found = [];
     for (const [address, page, sections] of BOOK) {
       for (const [anchor, title, text] of sections) {
-        const here = patterns.map((word) => 10 * count(title, word) + Math.min(count(text, word), 5));
+        const name = title.replace(/^[\d.]+ /, ""); // of a chapter, without its number
+        const here = patterns.map((word) => 10 * Math.min(count(name, word), 1) + Math.min(count(text, word), 5));
         if (here.every(Boolean)) {
-          const score = here.reduce((sum, one) => sum + one) + (patterns.some((word) => title.search(word) === 0) ? 10 : 0);
+          const begins = patterns.some((word) => name.search(word) === 0);
+          const isAll = patterns.reduce((left, word) => left.replace(word, ""), name).trim() === "";
+          const score = here.reduce((sum, one) => sum + one) + (begins ? 10 : 0) + (isAll ? 10 : 0);
           found.push({ address: `${address}#${anchor}`, page, title, text, score });
         }
       }

@@ -18,6 +18,8 @@ ASK = """(question) => {
   }));
 }"""
 
+WARMUP = "chapters/08-warmup.html#warmup-the-first-twenty-steps"
+
 
 @pytest.fixture
 def ask(visit):
@@ -38,6 +40,7 @@ def test_words_are_found_however_they_are_written(ask):
     ]
     assert {mark.lower() for one in found for mark in one["marks"]} >= {"staircase"}
     assert ask("warm-up") == ask("warmup") != []
+    assert {"glossary.html#term-warmup", WARMUP} <= {one["address"] for one in ask("warmup")[:5]}
     assert [one["address"] for one in ask("inverse time decay")] != []
     assert all("learning" in (one["title"] + one["excerpt"]).lower() or one["marks"] for one in ask("learning rate"))
     assert ask("nothingofthekind") == [] and ask("") == [] and ask("(") == []
