@@ -22,6 +22,7 @@ LOST_BODY = """<section id="lost"><h1>There is no such page</h1>
 <p>The address may have a mistake, or the page has moved: chapters do when the course grows. The contents are beside
 this text, <a href="search.html">the search</a> looks through every page, and
 <a href="index.html">the first page</a> says where to begin.</p></section>"""
+LEAD = "landing-lead"  # what the first page begins with is no paragraph of a section
 LENGTH = 160  # characters of a description that search engines show
 CHINESE = "zh-CN"
 LETTERS = "\u3001-\u303f\u3400-\u9fff\uff01-\uffef"
@@ -43,7 +44,9 @@ def description(doctree, otherwise):
     """The first paragraph of the text that has no formula, in whole sentences if they are short enough."""
     for paragraph in doctree.findall(nodes.paragraph) if doctree else ():
         text = " ".join(paragraph.astext().split())
-        plain = isinstance(paragraph.parent, nodes.section) and not list(paragraph.findall(nodes.math))
+        above = paragraph.parent
+        leads = isinstance(above, nodes.section) or LEAD in above.get("classes", ())
+        plain = leads and not list(paragraph.findall(nodes.math))
         if plain and len(text) > 40:
             break
     else:

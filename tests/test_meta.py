@@ -31,7 +31,9 @@ def test_every_page_has_a_title_and_a_description_of_its_own():
         parts = [part.strip() for part in title.split("—")]
         assert len(set(parts)) == len(parts), "a title says a thing once"
         assert 30 <= len(text) <= 160
-    assert soup(HTML / "index.html").title.text.strip() == CONFIG["title"]
+    first = soup(HTML / "index.html")
+    assert first.title.text.strip() == CONFIG["title"]
+    assert " ".join(first.select_one(".landing-lead p").text.split()).startswith(said("index", "description"))
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -104,3 +106,6 @@ def test_descriptions_are_whole_sentences():
     assert described(long * 3) == long.strip()
     assert described("word " * 60) == ("word " * 31).strip() + "…"
     assert described() == "otherwise"
+    lead = nodes.container("", nodes.paragraph("", long), classes=["landing-lead"])
+    page = nodes.section("", lead, nodes.paragraph("", "Another sentence " * 4))
+    assert description(page, "otherwise") == long.strip()
