@@ -11,6 +11,7 @@ import json
 import re
 from collections import Counter
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 import yaml
@@ -39,17 +40,22 @@ TOGETHER = {  # in the order of the page's second order: (one, several)
 }
 
 
+@cache
+def left_by(notebook, when, cache_path):
+    """What the outputs of an executed chapter say beside what they show; one that is not in the cache is an error."""
+    executed = get_cache(cache_path)
+    cells = executed.get_cache_bundle(executed.match_cache_file(notebook).pk).nb.cells
+    return [output["metadata"] for cell in cells for output in cell.get("outputs", []) if output.get("metadata")]
+
+
 def records(env, key):
     """Every record of this key in the executed chapters: (page, record)."""
-    executed = get_cache(env.mystnb_config.execution_cache_path)
     for page in sorted(env.found_docs):
-        if env.doc2path(page).endswith(".ipynb"):
+        notebook = env.doc2path(page)
+        if notebook.endswith(".ipynb"):
             with suppress(KeyError):  # a notebook that failed is not there, and Sphinx has said so
-                match = executed.match_cache_file(env.doc2path(page))
-                for cell in executed.get_cache_bundle(match.pk).nb.cells:
-                    for output in cell.get("outputs", []):
-                        if key in output.get("metadata", {}):
-                            yield page, output.metadata[key]
+                found = left_by(notebook, Path(notebook).stat().st_mtime_ns, env.mystnb_config.execution_cache_path)
+                yield from ((page, metadata[key]) for metadata in found if key in metadata)
 
 
 def judge(statements, found):
