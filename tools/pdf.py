@@ -48,6 +48,12 @@ CHINESE = """() => {
   return one !== other;
 }"""
 
+# The numbers of the pages, by the articles that begin there, are written into the contents.
+NUMBERED = """(pages) => {
+  for (const line of document.querySelectorAll(".book-contents a"))
+    line.nextElementSibling.textContent = pages[line.hash.slice(1)];
+}"""
+
 
 def public():
     """The address at which the book is published."""
@@ -107,14 +113,14 @@ def local(address, page):
     return (HTML / unquote(path)).as_uri()
 
 
-def cover(titles, pages):
-    """Title and contents; `pages` are the numbers, once they are known."""
+def cover(titles):
+    """Title and contents, with room for the numbers of the pages."""
     release = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf8"))
     rows = []
     for part in [{"chapters": [{"file": CONTENTS["root"]}]}, *CONTENTS["parts"]]:
         rows += [f"<p class='part'>{part['caption']}</p>"] if "caption" in part else []
         entries = [(name_of(chapter["file"]), titles[chapter["file"]]) for chapter in part["chapters"]]
-        rows += [f"<p><a href='#{name}'>{title}</a><span>{pages.get(name, 0)}</span></p>" for name, title in entries]
+        rows += [f"<p><a href='#{name}'>{title}</a><span>0</span></p>" for name, title in entries]
     return (
         f"<header class='cover'><p class='title'>{CONFIG['title']}</p><p>{CONFIG['author']}</p>"
         f"<p>Version {release['version']}, {release['date-released']}</p>"
@@ -124,12 +130,12 @@ def cover(titles, pages):
     )
 
 
-def document(articles, sheets, pages):
+def document(articles, sheets):
     titles = {page: re.sub(r"\s+", " ", found.h1.get_text()).strip() for page, found in articles.items()}
     links = [f'<link rel="stylesheet" href="{sheet}">' for sheet in [*sheets, (ROOT / "tools" / "pdf.css").as_uri()]]
     return (
         '<!DOCTYPE html><html lang="en" data-theme="light"><head><meta charset="utf-8">'
-        f"<title>{CONFIG['title']}</title>{''.join(links)}</head><body>{cover(titles, pages)}<main class='bd-content'>"
+        f"<title>{CONFIG['title']}</title>{''.join(links)}</head><body>{cover(titles)}<main class='bd-content'>"
         f"{''.join(map(str, articles.values()))}</main></body></html>"
     )
 
@@ -148,8 +154,10 @@ def numbers():
     return {name[1:]: reader.get_destination_page_number(place) + 1 for name, place in places if name in names}
 
 
-def print_it(tab, html, tagged=True):
+def opened(browser, html):
+    """The book in a tab of the browser, as paper would have it."""
     PRINTED.write_text(html, encoding="utf8")
+    tab = browser.new_page(viewport={"width": 657, "height": 900})  # the paper less its margins
     tab.goto(PRINTED.as_uri())
     tab.emulate_media(media="print")
     tab.evaluate("() => document.fonts.ready")
@@ -157,6 +165,10 @@ def print_it(tab, html, tagged=True):
         sys.exit("No font here has Chinese characters: run `make browser`.")
     if cut := tab.evaluate(CUT):
         sys.exit("\n".join(["This would be cut at the edge, or is not there:", *cut]))
+    return tab
+
+
+def print_it(tab, tagged=True):
     # The widths of cover and contents are those of tools/pdf.css, the page numbers stand in the lower margin.
     tab.pdf(path=PDF, format="A4", tagged=tagged, outline=tagged, print_background=True, prefer_css_page_size=True,
             display_header_footer=True, header_template="<span></span>", footer_template=FOOTER)  # fmt: skip
@@ -172,11 +184,14 @@ def main():
         sheets |= dict.fromkeys(of_page)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=found_browser())
-        tab = browser.new_page(viewport={"width": 657, "height": 900})  # the paper less its margins
+        html = document(articles, sheets)
+        tab = opened(browser, html)
         # First without ink, which takes half the time, for the page numbers, and then with them.
-        print_it(tab, document(articles, sheets, {}) + "<style>main * { visibility: hidden !important }</style>", False)
-        html = document(articles, sheets, numbers())
-        print_it(tab, html)
+        no_ink = tab.add_style_tag(content="main * { visibility: hidden !important }")
+        print_it(tab, tagged=False)
+        no_ink.evaluate("(style) => style.remove()")
+        tab.evaluate(NUMBERED, numbers())
+        print_it(tab)
         browser.close()
     if lost := dead(html):
         sys.exit(f"These links lead nowhere: {', '.join(lost)}")
