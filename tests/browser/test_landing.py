@@ -33,6 +33,18 @@ def test_nothing_overflows_a_small_phone(visit):
     assert page.locator(".landing-verdicts a").evaluate_all(small) == 0
 
 
+GAPS = """(cards) => cards.map((card) => {
+  const title = document.createRange();
+  title.selectNodeContents(card.querySelector("h3 a").lastChild);
+  return title.getBoundingClientRect().left - card.querySelector(".number").getBoundingClientRect().right;
+})"""
+
+
+def test_a_number_stands_apart_from_its_title(visit):
+    gaps = visit("index").locator("ol.landing-chapters > li").evaluate_all(GAPS)
+    assert len(gaps) == len(CHAPTERS) and min(gaps) > 3, gaps
+
+
 def test_a_square_says_its_statement_when_it_is_reached(visit):
     page = visit("index")
     shown = "name => getComputedStyle(document.querySelector(`a[href$='#verdict-${name}'] .said`)).opacity"
