@@ -137,7 +137,10 @@ def test_results_come_in_the_order_of_the_shards(somewhere, tmp_path):
     def train(job, lanes):
         (tmp_path / str(os.getpid())).touch()
         waits_for(2, tmp_path)  # workers
-        time.sleep(0.3 * (lanes == (0,)))
+        if lanes == (0,):
+            waits_for(3, tmp_path)  # another shard, which is over before
+        else:
+            (tmp_path / "over").touch()
         return job * np.array(lanes), os.getpid()
 
     results, processes = zip(*run(train, 10, SHARDS), strict=True)
@@ -424,14 +427,21 @@ from pathlib import Path
 import joblib
 from lrlib.shards import Unfinished, run
 
+mark = Path(sys.argv[1])
+
+class Lane(int):  # it leaves a file when it is put among those that are finished
+    def __hash__(self):
+        (mark / "finished").touch()
+        return super().__hash__()
+
 def train(mark, lanes):
     if lanes != (0,):
         (mark / str(lanes[0])).touch()
-        time.sleep(60)
-    return lanes
+        time.sleep(600)
+    return (0,)
 
 try:
-    run(train, Path(sys.argv[1]), [(0,), (1,), (2,)], int(sys.argv[2]))
+    run(train, mark, [(Lane(0),), (1,), (2,)], int(sys.argv[2]))
 except Unfinished as error:
     print(error, error.finished, type(error.__cause__).__name__)
 """
@@ -442,9 +452,8 @@ def test_ctrl_c_keeps_what_is_finished(n_jobs, tmp_path):
     """As a terminal sends it, to all processes."""
     command = [sys.executable, "-W", "error", "-c", INTERRUPTED, str(tmp_path), str(n_jobs)]
     with subprocess.Popen(command, stdout=-1, stderr=-1, text=True, start_new_session=True) as process:
-        while process.poll() is None and len(list(tmp_path.iterdir())) < n_jobs:
+        while process.poll() is None and len(list(tmp_path.iterdir())) < 1 + n_jobs:  # the first, and those that wait
             time.sleep(0.02)
-        time.sleep(0.2)
         children = psutil.Process(process.pid).children(recursive=True)
         os.killpg(process.pid, signal.SIGINT)
         printed, errors = process.communicate(timeout=60)

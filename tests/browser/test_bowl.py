@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import pytest
+from playwright.sync_api import expect
 from where import DESK, PHONE
 
 from lrlib import Quadratic, gradient_descent
@@ -127,8 +128,7 @@ def test_the_rate_by_keyboard_stops_at_the_borders(bowl, size, dark):
     assert kinds == ["crawls", "walks down", "arrives in one step", "oscillates", "goes round for ever", "diverges"]
     assert ("0.5", "arrives in one step") in seen and ("1", "goes round for ever") in seen
     heard = figure.get_by_role("status")
-    page.wait_for_timeout(600)
-    assert heard.inner_text().strip() == said(figure)
+    expect(heard).to_have_text(said(figure), timeout=30_000)  # it waits until the hand rests
     assert figure.get_by_role("slider", name="Learning rate").get_attribute("aria-valuetext") == "2"
     assert page.messages == []
 

@@ -134,6 +134,6 @@ def test_what_cannot_be_drawn_leaves_its_picture(chromium):
     page = chromium.new_page()
     html = interactive.bowl()._repr_mimebundle_()["text/html"].replace('"curvatures":[1.0,8.0]', '"curvatures":null')
     page.set_content(html)
-    page.wait_for_timeout(100)
+    page.evaluate("customElements.whenDefined('lr-figure').then(() => new Promise(requestAnimationFrame))")
     assert page.locator("lr-figure > img").is_visible() and page.locator("lr-figure svg").count() == 0
     page.close()

@@ -1,6 +1,7 @@
 """Without a mouse: every stop on the way is seen, and what a mouse does a key does too."""
 
 import pytest
+from playwright.sync_api import expect
 from where import CHAPTERS, DESK
 
 HERE = """() => {
@@ -64,9 +65,10 @@ def test_the_switch_of_colours(visit):
     switch.focus()
     seen = []
     for _ in range(3):
+        before = switch.get_attribute("aria-label")
         page.keyboard.press("Enter")
-        page.wait_for_timeout(100)
-        assert switch.evaluate("(node) => node === document.activeElement")
+        expect(switch).not_to_have_attribute("aria-label", before, timeout=30_000)
+        expect(switch).to_be_focused(timeout=30_000)
         seen.append((page.locator("html").get_attribute("data-mode"), switch.get_attribute("aria-label")))
     names = {"light": "Colours: light", "dark": "Colours: dark", "auto": "Colours: as your system"}
     assert sorted(seen) == sorted(names.items())
