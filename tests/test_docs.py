@@ -3,6 +3,7 @@
 import ast
 import io
 import re
+import runpy
 import tokenize
 import tomllib
 from contextlib import redirect_stdout
@@ -101,6 +102,17 @@ def test_every_chapter_is_in_the_table_with_its_question(page):
 
 def test_the_table_has_no_other_chapter():
     assert re.findall(r"^\| \[\d+\. .*\]\((.*)\.ipynb\)", README, re.MULTILINE) == CHAPTERS
+
+
+def test_what_is_counted_in_words_is_counted_right():
+    words = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty".split()
+    chapters = words[len(CHAPTERS) - 10]
+    assert f"in {chapters} chapters" in README and f"the {chapters} chapters weighed" in CONTRIBUTING
+    weights = re.search(r"chapters weighed ([\d, and\n]+) kB", CONTRIBUTING)[1]
+    assert len(re.findall(r"\d+", weights)) == len(CHAPTERS)
+    mutants = len(runpy.run_path(ROOT / "tools" / "mutants.py")["MUTANTS"])
+    tens = "forty fifty sixty seventy eighty ninety".split()[mutants // 10 - 4]
+    assert f"in more than {tens} ways" in README and f"makes more than {tens} mistakes" in CONTRIBUTING
 
 
 def test_outputs_that_are_not_compared_are_listed():
