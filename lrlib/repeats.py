@@ -57,7 +57,7 @@ def side_by_side(model, batches: Batches, rates, seeds: list[int], fresh_weights
         chosen, places = np.unique(np.stack(orders, axis=1), return_inverse=True)
         samples = batches.ready(rows.batch(chosen))
         job = _job(model, samples, rates, seeds, rows.batch_size)
-        _look_at_the_loss(model, samples)
+        _look_at_the_ends(model, samples)
         prove(job)
         program = program_of(job)
         with graphs_as_written():
@@ -90,13 +90,13 @@ def _job(model, samples, rates, seeds: list[int], batch_size: int) -> Job:
     )  # fmt: skip
 
 
-def _look_at_the_loss(model, samples) -> None:
-    """Raise an error where the loss is not one number, or does not take the labels, which lanes would not notice."""
-    x, y, weights = keras.utils.unpack_x_y_sample_weight(samples)
-    labels = [np.asarray(part) for part in tf.nest.flatten(y) if part is not None]
-    # what takes the lowest label and the highest takes those between
-    ends = [np.unravel_index(at, part.shape)[0] for part in labels for at in (part.argmin(), part.argmax())] or [0]
-    x, y, weights = tf.nest.map_structure(lambda part: None if part is None else tf.gather(part, ends), (x, y, weights))
+def _look_at_the_ends(model, samples) -> None:
+    """Raise an error where the loss is not one number, or a label or an index is none, which lanes would not notice."""
+    given = keras.utils.unpack_x_y_sample_weight(samples)
+    parts = [np.asarray(part) for part in tf.nest.flatten(given[:2]) if part is not None]
+    # what takes the lowest and the highest takes those between
+    ends = [np.unravel_index(at, part.shape)[0] for part in parts for at in (part.argmin(), part.argmax())]
+    x, y, weights = tf.nest.map_structure(lambda part: None if part is None else tf.gather(part, ends), given)
     with keras.StatelessScope([(v, v.value) for v in model.variables], collect_losses=True):
         loss = tf.convert_to_tensor(model.compute_loss(x, y, model(x), weights))
     if loss.shape.rank or not np.isfinite(loss):

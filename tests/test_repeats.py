@@ -176,6 +176,17 @@ def test_a_label_that_is_no_class_is_refused_as_by_keras(label):
         run(model, (X, {"a": Y, "b": y}), batch_size=343)
 
 
+def test_an_index_that_is_none_is_refused_as_by_keras():
+    """XLA would take the last one for it."""
+    ids = np.arange(60).reshape(20, 3)
+    ids[13, 1] = 60
+    layers = keras.layers.Embedding(60, 2), keras.layers.Conv1D(2, 2), keras.layers.Flatten(), keras.layers.Dense(1)
+    model = keras.Sequential([keras.Input((3,), dtype="int32"), *layers])
+    model.compile("sgd", "mse")
+    with pytest.raises(tf.errors.InvalidArgumentError, match="60 is not in"):
+        run(model, (ids, np.ones(20)), batch_size=20)
+
+
 def test_the_data_are_blamed_where_they_are_not_finite():
     x = X.copy()
     x[5, 3] = np.nan
