@@ -6,6 +6,7 @@
 
 import math
 import operator
+from contextlib import suppress
 from numbers import Real
 
 import numpy as np
@@ -130,13 +131,10 @@ def sequence(name: str, value: object, of: str = "numbers") -> list:
     TypeError
         If it cannot be gone through, or in no order.
     """
-    try:
-        several = None if isinstance(value, (str, bytes, set, frozenset, dict)) else list(value)
-    except TypeError:  # no sequence, or an array or a tensor of one number
-        several = None
-    if several is None:
-        raise TypeError(f"{name} must be a sequence of {of}, got {value!r}")
-    return several
+    if not isinstance(value, (str, bytes, set, frozenset, dict)):
+        with suppress(TypeError):  # no sequence, or an array or a tensor of one number
+            return list(value)
+    raise TypeError(f"{name} must be a sequence of {of}, got {value!r}")
 
 
 def increasing(name: str, values: tuple) -> tuple:

@@ -6,6 +6,8 @@ Call it with a step, or with an array of steps, as often and in any order you li
 Steps count updates from 0. They may be fractions (a schedule in epochs is called with epochs).
 Schedules compose: ``warmup(100) >> CosineDecay(0.1, 900)``, ``join([a, b], [500])``, ``a * b``, ``0.5 * a``,
 ``a.stretch(2)``, ``a.shift(100)``, ``a.clip(lowest=1e-4)``, ``a.repeat(300)``, ``a.in_epochs(steps_per_epoch=34)``.
+They go into other frameworks: ``SGD(KerasSchedule(a))`` in Keras, with ``lrlib.keras``; ``LambdaLR(optimizer, a)`` in
+PyTorch, for an optimizer with a rate of 1; ``optax.sgd(lambda count: a.formula(count, jax.numpy))`` in JAX.
 They foresee a run: ``a.planned(400)``, ``a.plan(400)``, ``a.travel(400)``, ``a.when(below=1e-3)``, ``diff(a, b, 400)``.
 """
 

@@ -19,8 +19,8 @@ QUARTER = 0.5 * math.pi  # of a turn
 SHARES: dict[str, tuple[Callable, Callable]] = {
     "linear": (lambda position, xp: 1.0 - position, lambda position, xp: position),
     "cosine": (
-        lambda position, xp: (share := xp.sin(QUARTER * (1.0 - position))) * share,
-        lambda position, xp: (share := xp.sin(QUARTER * position)) * share,
+        lambda position, xp: xp.square(xp.sin(QUARTER * (1.0 - position))),
+        lambda position, xp: xp.square(xp.sin(QUARTER * position)),
     ),
     "1-sqrt": (lambda position, xp: 1.0 - xp.sqrt(position), lambda position, xp: xp.sqrt(position)),
 }
@@ -120,7 +120,7 @@ def _gone(step, length: float, xp):
     it would be too little at the end itself, and a choice has to be compiled, which takes as long as all the rest.
     """
     gone = step / length
-    if xp in (np, of_a_float) or _undone_by_its_reciprocal(length):
+    if xp in (of_a_float, np) or _undone_by_its_reciprocal(length):
         return xp.minimum(gone, 1.0)
     return xp.where(step < length, gone, 1.0)
 
@@ -386,8 +386,8 @@ class LinearCosineDecay(Schedule):
 
     def formula(self, step, xp=np):
         position = _gone(step, self.decay_steps, xp)
-        wave = xp.cos(math.pi * self.num_periods * position)
-        return self.initial_learning_rate * ((self.alpha + (1.0 - position)) * (wave * wave) + self.beta)
+        wave = xp.square(xp.cos(math.pi * self.num_periods * position))
+        return self.initial_learning_rate * ((self.alpha + (1.0 - position)) * wave + self.beta)
 
     @property
     def range(self) -> tuple[float, float]:
