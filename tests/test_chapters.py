@@ -30,7 +30,7 @@ LABELS = {
     "What is imported",
     "What is set up",
 }
-IN_WORDS = {"half the rate: ×", "4 × the batch: ×", "wrong labels: ×"}  # a half, a quarter, double
+IN_WORDS = {"half the rate: ×", "4 × the batch: ×", "random labels: ×"}  # a half, a quarter, double
 FIGURE = 440  # pixels: as wide as the text on a phone, with its margins
 PRINTED = 44  # characters: what fits there in the type of an output
 TO_THE_LETTER = {"graph-mode-lines"}  # the article's printout, which a phone breaks
