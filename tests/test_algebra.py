@@ -433,6 +433,7 @@ def test_saved_and_loaded_in_a_model(tmp_path):
     for schedule in EACH:
         saved = json.loads(json.dumps(keras.saving.serialize_keras_object(schedule)))
         assert keras.saving.deserialize_keras_object(saved) == schedule
+        assert type(schedule).from_config(schedule.get_config()) == schedule
 
 
 @pytest.mark.parametrize("jit", [True, False], ids=["xla", "graph"])

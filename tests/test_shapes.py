@@ -138,6 +138,11 @@ def test_a_shape_is_one_of_those_that_are_known(make, shape):
 
 def test_where_a_rate_is_asked_for_the_shape_is_known_too():
     refused(lambda: anneal(0, 1, 0.5, "cubic"), ValueError, "shape must be one of", "got 'cubic'")
+    for wrong in (0, -1, NAN, INF):
+        refused(lambda wrong=wrong: anneal(0.0, 1.0, 0.5, wrong), ValueError, "shape must be", repr(wrong))
+    for wrong in (None, True, ["linear"]):
+        refused(lambda wrong=wrong: anneal(0.0, 1.0, 0.5, wrong), ValueError, "shape must be one of", repr(wrong))
+    assert anneal(0, 1, 0.5, 2) == anneal(0, 1, 0.5, np.float32(2)) == 0.75
 
 
 def test_a_text_of_numpy_is_a_text():

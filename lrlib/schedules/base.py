@@ -317,10 +317,8 @@ class Schedule(ABC):
 
     @classmethod
     def from_config(cls, config: dict):
-        """Make the schedule again from what Keras has saved; a field may be a schedule, or a tuple of them."""
-        from keras.saving import deserialize_keras_object
-
-        return cls(**{name: _tuples(value) for name, value in deserialize_keras_object(config).items()})
+        """Make the schedule again from its configuration, or from what Keras has saved of that."""
+        return cls(**{name: _made(value) for name, value in config.items()})
 
     def _repr_svg_(self) -> str | None:
         """Draw the schedule where a notebook shows it."""
@@ -359,8 +357,13 @@ def steps_of(step) -> np.ndarray:
     return steps
 
 
-def _tuples(value):
-    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+def _made(value):
+    """Make a field again: it may be a schedule or a function, or a tuple of them."""
+    if isinstance(value, dict):
+        from keras.saving import deserialize_keras_object
+
+        return deserialize_keras_object(value)
+    return tuple(map(_made, value)) if isinstance(value, list) else value
 
 
 @dataclass(frozen=True)

@@ -89,6 +89,8 @@ def anneal(start, end, position, shape: str | float = "linear", xp=np):
     numbers = isinstance(start, float) and isinstance(end, float)  # they stay float64, also where tensors are float32
     rises = numbers and start < end
     lowest, highest = (start, end) if rises else (end, start)
+    if not (isinstance(shape, str) or type(shape) is float and 0 < shape < math.inf):
+        shape = checked_shape(shape, start, end)
     if shape == "exponential":
         rate = start ** (1.0 - position) * end**position
     else:  # the higher rate has an exact share, so that a rate near 0 is exact too
