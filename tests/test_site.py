@@ -411,19 +411,20 @@ def addresses():
     """Every (file, owner/name, branch or None) by which a tracked file names a repository."""
     part = r"([\w.-]+?)"
     end = r"(?:\.git)?(?![\w-])"
-    patterns = [
-        rf"(?:raw\.)?github(?:usercontent)?\.com[/:]{part}/{part}{end}(?:/(?:blob|tree|raw)/{part}(?![\w-]))?",
-        rf"mybinder\.org/v2/gh/{part}/{part}/{part}(?![\w-])",
-        rf"colab\.research\.google\.com/github/{part}/{part}/blob/{part}(?![\w-])",
-        rf"img\.shields\.io/github/[\w/-]+?/{part}/{part}{end}()",
-        rf"{part}\.github\.io/{part}(?![\w-])()",
-    ]
+    patterns = {  # and a word that is in all that they find, as most files have none
+        "github": rf"(?:raw\.)?github(?:usercontent)?\.com[/:]{part}/{part}{end}"
+        rf"(?:/(?:blob|tree|raw)/{part}(?![\w-]))?",
+        "mybinder": rf"mybinder\.org/v2/gh/{part}/{part}/{part}(?![\w-])",
+        "colab": rf"colab\.research\.google\.com/github/{part}/{part}/blob/{part}(?![\w-])",
+        "img.shields": rf"img\.shields\.io/github/[\w/-]+?/{part}/{part}{end}()",
+        ".github.io": rf"{part}\.github\.io/{part}(?![\w-])()",
+    }
     for file in tracked_files():
         try:
             text = (ROOT / file).read_text(encoding="utf8")
         except UnicodeDecodeError:
             continue
-        for pattern in patterns:
+        for pattern in (pattern for word, pattern in patterns.items() if word in text):
             for owner, name, branch in re.findall(pattern, text):
                 yield file, f"{owner}/{name}", branch or None
 
