@@ -33,7 +33,8 @@ class Data:
     classes : int, optional
         The number of classes; None for a regression.
     weights_train, weights_validation, weights_test : array_like, shape (samples,), optional
-        How much each sample counts in the loss; None if all count the same.
+        How much each sample counts in the loss; None if all count the same. Where one part has weights, those of the
+        others are 1 if they are not given.
 
     Raises
     ------
@@ -65,12 +66,16 @@ class Data:
     weights_test: np.ndarray | None = None
 
     def __post_init__(self):
+        weights = next((w for w in (getattr(self, f"weights_{part}") for part in PARTS) if w is not None), None)
         for part in PARTS:
             names = f"x_{part}", f"y_{part}", f"weights_{part}"
             given = [getattr(self, name) for name in names]
             found = [*samples(*names[:2], *given[:2]), given[2]]
-            if given[2] is not None:
-                found[2] = samples(names[0], names[2], given[0], given[2])[1].astype(np.float32)
+            if weights is not None and given[2] is None:
+                ones = np.ones(count(found[0]), np.float32)
+                found[2] = each(lambda _, ones=ones: ones, weights)
+            elif weights is not None:
+                found[2] = _weights(names[0], names[2], given[0], given[2])
             for name, arrays in zip(names, found, strict=True):
                 object.__setattr__(self, name, None if arrays is None else each(_kept, arrays))
             mine, first = (each(lambda array: array.shape[1:], self.of(which)[:2]) for which in (part, "train"))
@@ -266,7 +271,7 @@ def as_data(data) -> Data:
         return data
     weights = data[2] if isinstance(data, (tuple, list)) and len(data) == 3 else None
     x, y = training_part(data if weights is None else data[:2])
-    whole = (x, y) if weights is None else (x, y, samples("x", "weights", x, weights)[1])
+    whole = (x, y) if weights is None else (x, y, _weights("x", "weights", x, weights))
     number = count(whole)
     if number < 1 / HELD_OUT:
         raise ValueError(f"data must have at least {1 / HELD_OUT:g} samples to be split in three, got {number}")
@@ -304,6 +309,7 @@ def training_part(data) -> tuple[np.ndarray, np.ndarray]:
 
 def samples(x_name: str, y_name: str, x, y) -> tuple:
     """Return samples and labels as arrays for training, or raise an error that names them."""
+    x, y = _several(x, y), _several(y, x)
     x, y = each(functools.partial(_samples, x_name), x), each(functools.partial(_labels, y_name), y)
     if len(lengths := {len(array) for array in (*_arrays(x), *_arrays(y))}) > 1:
         shapes = each(np.shape, x), each(np.shape, y)
@@ -311,6 +317,20 @@ def samples(x_name: str, y_name: str, x, y) -> tuple:
     if not lengths:
         raise ValueError(f"{x_name} must hold at least one sample, got {x!r}")
     return x, y
+
+
+def _several(values, beside):
+    """Return a list of arrays with an entry for each sample as a tuple, for it is not the rows of one array."""
+    if not isinstance(values, list) or not all(hasattr(one, "__array__") and np.ndim(one) for one in values):
+        return values
+    while _are_several(beside) and beside:
+        beside = next(iter(beside.values() if isinstance(beside, dict) else beside))
+    number = len(beside) if isinstance(beside, list) or np.ndim(beside) else 0
+    return tuple(values) if {len(one) for one in values} == {number} != {len(values)} else values
+
+
+def _weights(x_name: str, name: str, x, weights):
+    return each(lambda array: array.astype(np.float32), samples(x_name, name, x, weights)[1])
 
 
 def _samples(name: str, values) -> np.ndarray:
@@ -325,7 +345,7 @@ def _labels(name: str, values) -> np.ndarray:
     if y.dtype.kind in "iu" and y.size and not (-(2**31) <= y.min() and y.max() < 2**31):
         raise ValueError(f"{name} must hold integers of 32 bits or floats, got {y.min()} to {y.max()}")
     if y.ndim == 0:
-        raise ValueError(f"{name} must hold a label for each sample, got shape {y.shape}")
+        raise ValueError(f"{name} must hold an entry for each sample, got shape {y.shape}")
     return _finite(name, y.astype(np.int32 if y.dtype.kind in "iu" else np.float32))
 
 

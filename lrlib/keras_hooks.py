@@ -27,6 +27,9 @@ REFUSED = {
     "ScheduleFreeAdamW": "it applies the rate, warmed up, to other weights, of which the model's are a mean",
 }
 
+# Settings that say how an optimizer is built or called, so that every lane must have the same
+NOT_IN_AN_UPDATE = "learning_rate", "initial_accumulator_value", "loss_scale_factor", "gradient_accumulation_steps"
+
 _watchers = weakref.WeakKeyDictionary()  # optimizer: [what wants to know of its updates, in how many blocks]
 _wrapped = {}  # (class, name of a method): [the method, in how many blocks it is wrapped]
 _retraced = weakref.WeakKeyDictionary()  # model: [its training step, what that was compiled from, in how many blocks]
@@ -58,8 +61,8 @@ def loss_given(model) -> list:
 
 
 def settings_of(optimizer) -> list[str]:
-    """Return the names of an optimizer's settings that are numbers, or may be."""
-    config = {name: value for name, value in optimizer.get_config().items() if name != "learning_rate"}
+    """Return the names of an optimizer's settings that are numbers, or may be, and that an update makes use of."""
+    config = {name: value for name, value in optimizer.get_config().items() if name not in NOT_IN_AN_UPDATE}
     numbers = [name for name, value in config.items() if isinstance(value, Real) and not isinstance(value, bool)]
     return [*numbers, *(name for name in ("weight_decay",) if config.get(name) is None)]
 
@@ -362,7 +365,8 @@ def on_values(optimizer, variables, setting: str | None = None):
     """
     kind, base = type(optimizer), keras.src.optimizers.base_optimizer.BaseOptimizer
     replaced = vars(keras.src.backend.tensorflow.optimizer.TFOptimizer)
-    methods = {name: vars(base)[name] for name in replaced if callable(vars(base).get(name)) and name != "__init__"}
+    kept = "__init__", "_clip_by_norm"  # the latter clips slices as Keras does
+    methods = {name: vars(base)[name] for name in replaced if callable(vars(base).get(name)) and name not in kept}
 
     def update_step(self, gradient, variable, learning_rate):
         rate = self.received[id(variable)] = learning_rate * self.factors.get(id(variable), 1.0)
@@ -462,11 +466,16 @@ def restart_accumulation(optimizer) -> None:
 
 
 @contextmanager
-def with_fresh_optimizer(model) -> Iterator:
-    """Let a model train with an optimizer as new, made like its own, in the block; its training step comes back too."""
+def with_fresh_optimizer(model, **settings) -> Iterator:
+    """Let a model train with an optimizer as new, made like its own but for some settings, in the block.
+
+    Its training step comes back too.
+    """
     optimizer, step = model.optimizer, model.train_function
     try:
-        model.optimizer = type(optimizer).from_config(optimizer.get_config())
+        model.optimizer = type(optimizer).from_config(optimizer.get_config() | settings)
+        spared = {name: value for name, value in vars(optimizer).items() if name.startswith("_exclude_from_weight")}
+        vars(model.optimizer).update(spared)
         model.train_function = None
         yield model.optimizer
     finally:

@@ -84,6 +84,14 @@ def _conv_transpose(inputs, kernel, strides=1, padding="valid", output_padding=N
     return tape.gradient(back, outputs, inputs)
 
 
+def _bias_add(value, bias, data_format=None, name=None):
+    """Add to the channels where they are last, since for others TensorFlow has a form in pictures only."""
+    if data_format != "NCHW":
+        return _KEPT["bias_add"](value, bias)
+    last = tf.transpose(value, [0, *range(2, value.shape.rank), 1])
+    return tf.transpose(_KEPT["bias_add"](last, bias), [0, value.shape.rank - 1, *range(1, value.shape.rank - 1)])
+
+
 # Random numbers: Philox 4x32-10 (Salmon et al., 2011), seeded and laid out as TensorFlow does it
 
 
@@ -162,6 +170,16 @@ def _sparse_cross_entropy(labels, logits, name=None):
     return _cross_entropy(logits, tf.one_hot(labels, logits.shape[-1]))
 
 
+# Gradients of embeddings: slices of rows, of which one may come several times
+
+
+def _divide(x1, x2):
+    """Divide the rows that there are: Keras, in a branch, looks for zeros in the others."""
+    if isinstance(x1, tf.IndexedSlices) and getattr(x2, "shape", ()):
+        return tf.IndexedSlices(x1.values / tf.gather(x2, x1.indices), x1.indices, x1.dense_shape)
+    return _KEPT["divide"](x1, x2)
+
+
 # Branches, loops over time, sums
 
 
@@ -217,10 +235,12 @@ SUBSTITUTES = (
     (vars(backend.nn), "depthwise_conv", _depthwise_conv),
     (vars(backend.nn), "separable_conv", _separable_conv),
     (vars(backend.nn), "conv_transpose", _conv_transpose),
+    (vars(tf.nn), "bias_add", _bias_add),
     (vars(tf.random), "stateless_uniform", _uniform),
     (vars(tf.random), "stateless_normal", _normal),
     (vars(tf.nn.experimental), "stateless_dropout", _dropout),
     (vars(tf.nn), "sparse_softmax_cross_entropy_with_logits", _sparse_cross_entropy),
+    (vars(backend.numpy), "divide", _divide),
     (vars(backend.core), "cond", _cond),
     (vars(backend), "rnn", _rnn),
     (vars(backend), "cudnn_ok", lambda *arguments, **how: False),

@@ -196,7 +196,9 @@ def loss_and_rate(traces: Mapping) -> Figure:
         If there is no run.
     """
     _each(traces, None, "")
-    runs = {name: (np.arange(len(t.losses)), t.losses, None, t.applied) for name, t in traces.items()}
+    runs = {
+        n: (np.arange(len(t.losses)), t.losses, None, np.arange(len(t.applied)), t.applied) for n, t in traces.items()
+    }
     figure, above = _over_rates(runs)
     losses = np.concatenate([trace.losses.astype(np.float64) for trace in traces.values()])
     highest = 1e3 * max(abs(float(trace.losses[0])) for trace in traces.values())
@@ -420,9 +422,11 @@ def curves(
             np.asarray(part.transpose("step", ...), dtype=np.float64).reshape(run.sizes["step"], -1)
             for part in (run.loss, run.applied)
         )
-        whole = len(losses) // window * window
-        means = losses[:whole].reshape(-1, window, losses.shape[-1]).mean(axis=1)
-        drawn[name] = np.arange(len(means)) * window + (window - 1) / 2, means, shown.get(name), applied[:, 0]
+        steps = run.step.values  # of which the record may have every tenth
+        some = min(max(1, window // int(np.diff(steps[:2]).sum() or 1)), len(steps))
+        whole = len(losses) // some * some
+        means = losses[:whole].reshape(-1, some, losses.shape[-1]).mean(axis=1)
+        drawn[name] = steps[:whole].reshape(-1, some).mean(axis=1), means, shown.get(name), steps, applied[:, 0]
     figure, above = _over_rates(drawn)
     means = np.concatenate([means.ravel() for _, means, *_ in drawn.values()])
     if scale == "log":
@@ -554,14 +558,14 @@ def _draw_map(axes, grids, ground, levels: int) -> None:
 
 
 def _over_rates(runs: Mapping):
-    """Draw {name: (steps, losses, colour, applied)}; return the figure and the panel of the losses."""
+    """Draw {name: (steps, losses, colour, steps, applied)}; return the figure and the panel of the losses."""
     constant = all((applied == applied[0]).all() for *_, applied in runs.values())
     if constant:
         figure, above = figure_of(2.8)
         below = above
     else:
         figure, (above, below) = figure_of(3.9, 2, sharex=True, height_ratios=(2, 1))
-    for i, (name, (steps, losses, shown, applied)) in enumerate(runs.items()):
+    for i, (name, (steps, losses, shown, at, applied)) in enumerate(runs.items()):
         style = {"color": shown or colour(name) or PLAIN[i % len(PLAIN)], "linestyle": "-"}
         label = f"{name} ({applied[0]:.2g})" if constant and f"{applied[0]:.2g}" not in name else name
         if np.ndim(losses) == 2:
@@ -570,7 +574,7 @@ def _over_rates(runs: Mapping):
             finite = np.isfinite(losses) & (np.abs(losses.astype(np.float64)) < 1e200)
             above.plot(steps[finite], losses[finite], label=label, **style)
         if not constant:
-            below.step(np.arange(len(applied)), applied, where="post", **style)
+            below.step(at, applied, where="post", **style)
     above.set(ylabel="loss")
     below.set(xlabel="step")
     if not constant:

@@ -119,8 +119,9 @@ class Program:
             with self._called(weights, others, fixed) as scope:
                 loss, _ = self._loss(True, *batch)
             scaled = self.optimizer.scale_loss(loss)
-        gradients = [None if g is None else tf.convert_to_tensor(g) for g in tape.gradient(scaled, weights)]
-        norm = tf.sqrt(tf.add_n([tf.reduce_sum(g * g) for g in gradients if g is not None]))
+        gradients = tape.gradient(scaled, weights)  # of an embedding as slices, whose squares an optimizer may sum
+        whole = [tf.convert_to_tensor(g) for g in gradients if g is not None]
+        norm = tf.sqrt(tf.add_n([tf.reduce_sum(g * g) for g in whole]))
         others = [tf.convert_to_tensor(scope.get_current_value(v)) for v in self.others]
         factors = dict.fromkeys(self.grouped, value)
         setting = value if self.setting else None
@@ -180,7 +181,7 @@ class Program:
         def of_lane(lane):
             with self._called(*lane, fixed):
                 loss, outputs = self._loss(False, *data)
-            self.classifies = isinstance(outputs, tf.Tensor) and outputs.shape.rank == 2 and outputs.shape[1] > 1
+            self.classifies = _are_classes(y, outputs)
             return loss, _hits(y, outputs) if self.classifies else tf.zeros(())
 
         return self._each(of_lane, (weights, others))
@@ -188,6 +189,13 @@ class Program:
 
 def _operations():
     return tf.compat.v1.get_default_graph().get_operations()
+
+
+def _are_classes(y, outputs) -> bool:
+    """Whether there is an output for each class, and one class for each sample: a number, or a row like the outputs."""
+    if not all(isinstance(one, tf.Tensor) for one in (y, outputs)) or outputs.shape.rank != 2 or outputs.shape[1] < 2:
+        return False
+    return y.shape[1:] in (outputs.shape[1:], [], [1])
 
 
 def _hits(y, outputs):

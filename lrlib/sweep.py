@@ -14,6 +14,7 @@ import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
+from numbers import Real
 
 import joblib
 import keras
@@ -24,10 +25,16 @@ import xarray as xr
 from lrlib import _checks, keras_hooks, shards
 from lrlib._modules import make_callable
 from lrlib.datasets import Data, as_data, count
-from lrlib.proof import check, constant_loss, fitting, prove
+from lrlib.lanes import fixed_variables
+from lrlib.proof import check, constant_loss, fitting, of_means, prove
 from lrlib.runs import Runs
 from lrlib.schedules import FunctionOfStep, Schedule, as_schedule
 from lrlib.training import AT_ONCE, FILLED_TO, Job, lanes_at_once, program_of, rates_of, train
+
+RECORDED = """
+    learning_rate seed step loss applied applied_in_group gradient_norm failed failed_since done
+    train_loss validation_loss test_loss train_accuracy validation_accuracy test_accuracy
+""".split()
 
 
 def sweep(
@@ -113,7 +120,9 @@ def sweep(
           gradients are accumulated, also at the steps that only add to them. ``applied_in_group``: the same for the
           layer in ``also``.
         - ``gradient_norm`` (learning_rate, seed, step): the Euclidean norm of the whole gradient.
-        - ``train_loss``, ``validation_loss``, ``test_loss`` (learning_rate, seed): over each whole part, at the end.
+        - ``train_loss``, ``validation_loss``, ``test_loss`` (learning_rate, seed): over each whole part, at the end. A
+          loss that is no mean over the samples, such as a sum, is that of batches of ``batch_size``, as in
+          ``model.evaluate``.
         - ``train_accuracy``, ``validation_accuracy``, ``test_accuracy`` (learning_rate, seed): the same, if the data
           have classes and the model an output for each.
         - ``failed`` (learning_rate, seed): whether the mean ``loss`` of the last tenth of the steps is not finite or
@@ -181,7 +190,7 @@ def sweep(
         **_what_differs(model, schedule, steps, len(rates), axis), classes=data.classes,
         record_every=_checks.whole("record_every", record_every, at_least=1), vectorized=engine == "vectorized",
         memory=_checks.positive("memory", memory), constant_loss=constant_loss(model, data),
-        weights=_checks.flag("weights", weights),
+        weights=_checks.flag("weights", weights), of_means=of_means(model, data),
     )  # fmt: skip
     rates_of(job)
     workers = shards.workers(n_jobs)
@@ -221,9 +230,12 @@ def _second_axis(also) -> tuple[str, list] | None:
     if not isinstance(also, Mapping) or len(also) != 1:
         raise ValueError(f"also must hold one name and its values, such as {{'momentum': [0, 0.9]}}, got {also!r}")
     ((name, values),) = also.items()
-    if not isinstance(name, str) or name in ("learning_rate", "seed", "step"):
-        raise ValueError(f"also must name what is swept beside the rates, seeds and steps, got {name!r}")
-    return name, _different(f"also[{name!r}]", values, lambda name, value: value)
+    if not isinstance(name, str) or name in RECORDED or name.startswith("weight_") and name[7:].isdigit():
+        raise ValueError(f"also must name what is swept, not what the record calls so already, got {name!r}")
+    values = _different(f"also[{name!r}]", values, lambda name, value: value)
+    if not any(all(isinstance(value, kind) for value in values) for kind in (bool, str, Real)):
+        raise TypeError(f"also[{name!r}] must hold numbers, or texts, which a file can hold, got {values!r}")
+    return name, values
 
 
 def _a_program_each(model, data, learning_rates, seeds, batch_size, axis, same, weights, resume) -> Runs:
@@ -255,36 +267,49 @@ def _what_differs(model, schedule, steps: int, rates: int, axis) -> dict:
         each = [factors(functools.partial(schedule, **{name: value}), steps, rates) for value in values]
         return dict(factors=np.stack(each, axis=1), values=values, setting=None, group=None)
     settings = keras_hooks.settings_of(model.optimizer)
-    group = name in [layer.name for layer in model._flatten_layers(include_self=False)]
+    layers = [layer for layer in model._flatten_layers(include_self=False) if layer.name == name]
+    group = bool(layers)
+    if group and not any(layer.trainable_variables for layer in layers):
+        raise ValueError(f"also must name a layer with weights to train, got {name!r}")
     if not group and name not in settings:
         raise ValueError(
             f"also must name a layer of the model, a parameter of a schedule that is a function, batch_size, or one of "
             f"the optimizer's settings, {', '.join(settings)}, got {name!r}"
         )
     values = [_checks.non_negative(f"also[{name!r}][{i}]", value) for i, value in enumerate(values)]
+    for i, value in enumerate(() if group else values):
+        try:
+            type(model.optimizer).from_config({**model.optimizer.get_config(), name: value})
+        except ValueError as error:
+            raise ValueError(f"also[{name!r}][{i}] must be what the optimizer takes, got {value!r}: {error}") from None
     planned = np.repeat(factors(schedule, steps, rates)[:, None], len(values), axis=1)
     return dict(factors=planned, values=values, setting=None if group else name, group=name if group else None)
 
 
 def _about(job: Job, data: Data, schedule) -> dict:
-    """Say how a record was made, in numbers and texts."""
+    """Say how a record was made, in numbers and texts that the next process would repeat."""
     config = {name: value for name, value in job.model.optimizer.get_config().items() if name != "learning_rate"}
     try:
         model = json.dumps(job.model.get_config(), default=str)
     except NotImplementedError:
         model = repr(job.model)
-    return {
+    kept = [variable.numpy() for variable in fixed_variables(job.model)]
+    about = {
         "model": model,
         "optimizer": f"{type(job.model.optimizer).__name__} {json.dumps(config, default=str)}",
         "loss": str(keras_hooks.loss_given(job.model)[0]),
         "schedule": repr(schedule),
         "data": data.name,
+        "fingerprint": joblib.hash([job.parts, job.factors, kept]),  # of all that has no better name
         "batch_size": job.batch_size,
         "engine": "vectorized" if job.vectorized else "loop",
         "constant_loss": job.constant_loss,
         "bytes_of_lane": program_of(job).bytes_of_lane,
         **{name: version(name) for name in ("lrlib", "keras", "numpy")},
         "tensorflow": tf.__version__,
+    }
+    return {
+        name: re.sub(" at 0x[0-9a-f]+", "", text) if isinstance(text, str) else text for name, text in about.items()
     }
 
 

@@ -51,6 +51,7 @@ class Job:
     memory: float  # bytes
     constant_loss: float  # of the best constant prediction, NaN where it is unknown
     weights: bool  # whether to keep those of the best lane
+    of_means: bool = True  # whether the loss of a batch is the mean of its samples', so any number may be evaluated
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -190,7 +191,8 @@ def _train(job: Job, lanes, at_once: int, stop, progress) -> dict:
     result |= {name: record[:: job.record_every] for name, record in zip(names, (loss, *others), strict=False)}
     weights = program.finished(start.state)
     for part, whole in job.parts.items():
-        final_loss, accuracy = _evaluate(compiled, weights, start.state[1], start.fixed, whole)
+        at_once = EVALUATED_AT_ONCE if job.of_means else job.batch_size
+        final_loss, accuracy = _evaluate(compiled, weights, start.state[1], start.fixed, whole, at_once)
         result[f"{part}_loss"] = final_loss[:number]
         if job.classes is not None and program.classifies:
             result[f"{part}_accuracy"] = accuracy[:number]
@@ -238,11 +240,11 @@ def failures(loss: np.ndarray, constant_loss: float) -> dict[str, np.ndarray]:
     return {"failed": failed, "failed_since": since}
 
 
-def _evaluate(compiled, weights, others, fixed, data) -> list[np.ndarray]:
-    """Return loss and accuracy over all samples, each as [lane]."""
+def _evaluate(compiled, weights, others, fixed, data, at_once: int) -> list[np.ndarray]:
+    """Return loss and accuracy over all samples, so many of which are taken at once, each as [lane]."""
     sums = []
-    for first in range(0, count(data), EVALUATED_AT_ONCE):
-        piece = each(lambda array, first=first: tf.constant(array[first : first + EVALUATED_AT_ONCE]), data)
+    for first in range(0, count(data), at_once):
+        piece = each(lambda array, first=first: tf.constant(array[first : first + at_once]), data)
         loss, hits = (values.numpy().astype(np.float64) for values in compiled.evaluate(weights, others, fixed, piece))
         sums.append((loss * count(piece), hits))
     return [sum(kind) / count(data) for kind in zip(*sums, strict=True)]

@@ -223,6 +223,7 @@ LAYERS = [
             (6, 4),
             of("Conv1D", 4, 3, groups=2, strides=2, padding="same"),
             of("Conv1D", 4, 3, padding="causal", dilation_rate=2),
+            of("Conv1D", 5, 3, data_format="channels_first"),
             of("DepthwiseConv1D", 3),
             of("SeparableConv1D", 3, 2),
         ),
@@ -375,6 +376,12 @@ def optimizer(what, make, *how, **more):
     return Case(what, in_line(of("Dense", 4, "tanh"), optimizer=make), *how, **more)
 
 
+def on_an_embedding(what, make, **more):
+    """Return a row of an optimizer that gets a gradient in slices, some of them of the same row."""
+    make = in_line(of("Embedding", 5, 3), of("Flatten"), shape=WORDS, optimizer=make)
+    return Case(f"{what} on an embedding", make, **more)
+
+
 def by_name(name, **how):
     return lambda: getattr(optimizers, name)(**how)
 
@@ -395,6 +402,9 @@ OPTIMIZERS = [
     optimizer("`weight_decay`", by_name("SGD", weight_decay=0.1)),
     optimizer("`exclude_from_weight_decay`", excluding),
     *(optimizer(f"`{name}`", by_name("SGD", **{name: 0.3})) for name in ("clipnorm", "global_clipnorm", "clipvalue")),
+    on_an_embedding("`Adam`, `clipnorm`", by_name("Adam", clipnorm=0.1)),
+    on_an_embedding("`RMSprop`", by_name("RMSprop")),
+    on_an_embedding("`Adadelta`", by_name("Adadelta"), rate=1.0),
     optimizer("`use_ema`", by_name("Adam", use_ema=True, ema_momentum=0.8)),
     optimizer("`ema_overwrite_frequency`", by_name("SGD", use_ema=True, ema_momentum=0.8, ema_overwrite_frequency=3)),
     optimizer("`gradient_accumulation_steps`", by_name("Adam", gradient_accumulation_steps=3)),

@@ -160,6 +160,22 @@ def test_data_of_your_own():
     assert changed.y_train.dtype == np.float32 and changed.y_train.shape == (3, 1)
 
 
+def test_weights_of_one_part_leave_the_others_as_they_are():
+    data = Data(**GOOD | {"x_test": X[:2], "y_test": Y[:2]}, weights_train=[1, 2, 3])
+    assert data.weights_train.tolist() == [1, 2, 3] and data.weights_test.tolist() == [1, 1]
+    of_each = Data(**{**GOOD, "y_train": (Y, Y), "y_validation": (Y, Y), "y_test": (Y, Y)}, weights_test=(Y, Y + 1))
+    assert [w.tolist() for w in of_each.weights_test] == [[0, 1, 1], [1, 2, 2]]
+    assert [w.tolist() for w in of_each.weights_train] == [[1, 1, 1], [1, 1, 1]]
+
+
+def test_a_list_of_labels_for_each_output_is_not_the_rows_of_one_array():
+    x = np.arange(20.0).reshape(10, 2)
+    assert [part.shape for part in as_data((x, [x[:, 0], x[:, 1]])).y_train] == [(6,), (6,)]
+    assert [part.shape for part in as_data((x, [x, x[:, 1]])).y_train] == [(6, 2), (6,)]
+    assert [part.shape for part in as_data(([x[:, 0], x[:, 1]], x[:, 0])).x_train] == [(6,), (6,)]
+    assert as_data((list(x), list(x))).y_train.shape == (6, 2)
+
+
 def test_data_cannot_be_changed():
     given = X.copy()
     data = Data(**{**GOOD, "x_train": given})
@@ -178,7 +194,7 @@ def test_data_cannot_be_changed():
         ({"x_test": X[:, :0]}, ["x_test must hold at least one sample", "(3, 0)"]),
         ({"y_train": Y[:2]}, ["x_train and y_train must have equal lengths", "(3, 2)", "(2,)"]),
         ({"x_validation": X[:2]}, ["x_validation and y_validation must have equal lengths"]),
-        ({"y_test": 1}, ["y_test must hold a label for each sample", "()"]),
+        ({"y_test": 1}, ["y_test must hold an entry for each sample", "()"]),
         ({"x_test": {"x": 1}}, ["x_test must hold at least one sample", "()"]),
         ({"x_test": X[:, :1]}, ["x_test", "must have the shapes of the training part's"]),
         ({"y_test": Y[:, None]}, ["y_test", "must have the shapes of the training part's"]),

@@ -245,6 +245,14 @@ def test_the_u_and_its_curves_have_one_colour_for_one_rate():
         np.testing.assert_allclose(drawn(line), [[4.5, 14.5, 24.5], losses])
 
 
+def test_the_curves_of_a_thinned_record_stand_at_its_steps():
+    every_third = swept().isel(step=slice(0, None, 3))
+    line, *_ = plot.curves(every_third, [0.2]).axes[0].lines
+    losses = every_third.loss.sel(learning_rate=0.2).mean("seed").values[:9].reshape(3, 3).mean(axis=1)
+    np.testing.assert_allclose(drawn(line), [[3, 12, 21], losses])
+    assert drawn(plot.curves(swept().isel(step=[0, 20]), [0.2]).axes[0].lines[0])[0].tolist() == [0, 20]
+
+
 def test_the_u_shows_every_run_the_valley_and_the_best_rate():
     runs = swept()
     for some in runs, runs.isel(learning_rate=[3, 0, 4, 2, 1]):

@@ -91,6 +91,18 @@ def test_the_model_is_left_as_it_was():
         np.testing.assert_array_equal(variable.numpy(), value)
 
 
+def test_an_optimizer_that_was_not_built_is_not_built_afterwards():
+    model = compiled(small(Scaled()), keras.optimizers.Adam())
+    run(model)
+    assert not model.optimizer.built
+
+
+def test_what_an_optimizer_spares_is_spared_in_the_comparison_too():
+    optimizer = keras.optimizers.AdamW(weight_decay=50.0)
+    optimizer.exclude_from_weight_decay(var_names=["kernel"])
+    assert np.isfinite(run(compiled(small(Scaled()), optimizer)).loss).all()
+
+
 class Scaled(keras.layers.Layer):
     def build(self, shape):
         self.scale = self.add_weight(shape=(shape[-1],), initializer="ones")
@@ -161,6 +173,18 @@ def mixed():
 def test_models_that_cannot_be_trained_in_lanes_are_refused(make, error, fragments):
     model = make()
     refused(lambda: run(model), error, *fragments)
+
+
+def test_layers_of_whole_numbers_have_no_float_to_be_wrong():
+    layers = keras.layers.Hashing(4), keras.layers.Embedding(4, 2), keras.layers.Flatten(), keras.layers.Dense(2)
+    model = compiled(keras.Sequential([keras.Input((30,), dtype="int32"), *layers]))
+    assert np.isfinite(run(model, engine="loop").loss).all()
+
+
+def test_several_labels_for_one_output_are_refused():
+    data = CANCER.x_train, (CANCER.y_train, CANCER.y_train)
+    message = "y_train must be one array, as the model has one output, got a tuple"
+    refused(lambda: sweep(compiled(small()), data, [0.1], [0], steps=1, batch_size=8), ValueError, message)
 
 
 def test_another_backend_is_refused(monkeypatch):

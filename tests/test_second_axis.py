@@ -18,7 +18,7 @@ RATES = [0.02, 0.05]
 
 def model_of(optimizer=None, width=3):
     layers = keras.layers.Dense(width, "tanh", name="hidden"), keras.layers.Dense(1, name="last")
-    model = keras.Sequential([keras.Input((10,)), *layers])
+    model = keras.Sequential([keras.Input((10,)), *layers, keras.layers.Identity(name="drop")])
     # a loss of which no best constant is known: a lane that learns a little has not failed
     model.compile(optimizer or keras.optimizers.SGD(), keras.losses.Huber(10.0))
     return model
@@ -133,6 +133,30 @@ def test_the_weights_that_are_kept_are_those_of_the_best_lane():
     np.testing.assert_allclose(loss, runs.validation_loss.min(), rtol=1e-5)
 
 
+@pytest.mark.parametrize("name", ["initial_accumulator_value", "loss_scale_factor", "gradient_accumulation_steps"])
+def test_what_is_no_part_of_an_update_cannot_differ_between_lanes(name):
+    model = model_of(keras.optimizers.Adagrad(loss_scale_factor=2.0, gradient_accumulation_steps=2))
+    refused(lambda: run(model, also={name: [2, 3]}), ValueError, "one of the optimizer's settings", repr(name))
+
+
+class Hidden(SGD):
+    """Its setting is not where its name says, so a lane cannot be given another value."""
+
+    def __init__(self, boost=1.0, **how):
+        super().__init__(**how)
+        self._boost = boost
+
+    def get_config(self):
+        return {**super().get_config(), "boost": self._boost}
+
+    def update_step(self, gradient, variable, learning_rate):
+        super().update_step(gradient * self._boost, variable, learning_rate)
+
+
+def test_a_setting_that_a_lane_cannot_have_is_noticed():
+    refused(lambda: run(model_of(Hidden()), also={"boost": [1.0, 3.0]}), ValueError, "model must do in a sweep what")
+
+
 @pytest.mark.parametrize(
     ("how", "error", "fragments"),
     [
@@ -140,11 +164,20 @@ def test_the_weights_that_are_kept_are_those_of_the_best_lane():
         ({"also": {"momentum": []}}, ValueError, ["also['momentum'] must have at least one entry"]),
         ({"also": {"momentum": [0.9, 0.9]}}, ValueError, ["also['momentum'] must all be different", "0.9"]),
         ({"also": {"momentum": [-1.0]}}, ValueError, ["also['momentum'][0] must not be negative", "-1"]),
+        (
+            {"also": {"momentum": [0.9, 1.5]}},
+            ValueError,
+            ["also['momentum'][1] must be what the optimizer takes", "1.5"],
+        ),
+        ({"also": {"units": [(4,), (4, 4)]}}, TypeError, ["also['units'] must hold numbers, or texts", "(4,)"]),
+        ({"also": {"units": [4, "four"]}}, TypeError, ["also['units'] must hold numbers, or texts", "'four'"]),
+        ({"also": {"drop": [0.1]}}, ValueError, ["also must name a layer with weights to train, got 'drop'"]),
         ({"also": {"momentum": 0.9}}, TypeError, ["also['momentum'] must be a sequence"]),
         ({"also": {"momentum": [0.9], "last": [1]}}, ValueError, ["also must hold one name and its values"]),
         ({"also": {}}, ValueError, ["also must hold one name and its values"]),
         ({"also": "momentum"}, ValueError, ["also must hold one name and its values", "'momentum'"]),
-        ({"also": {"seed": [1]}}, ValueError, ["also must name what is swept beside the rates", "'seed'"]),
+        ({"also": {"loss": [1]}}, ValueError, ["also must name what is swept, not what the record calls so", "'loss'"]),
+        ({"also": {"seed": [1]}}, ValueError, ["also must name what is swept, not what the record calls so", "'seed'"]),
         (
             {"also": {"batch_size": [8, 9999]}, "batch_size": None},
             ValueError,

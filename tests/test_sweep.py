@@ -295,6 +295,40 @@ def test_evaluating_in_pieces_makes_no_difference(monkeypatch):
         np.testing.assert_allclose(pieces[name], whole[name], rtol=1e-6)
 
 
+def sequences(loss, outputs=3):
+    """Return a model of masked words with a loss at every place, and words with labels."""
+    rng = np.random.default_rng(0)
+    layers = keras.layers.Embedding(5, 3, mask_zero=True), keras.layers.Dense(outputs)
+    model = keras.Sequential([keras.Input((4,)), *layers])
+    model.compile("sgd", loss)
+    return model, datasets.as_data((rng.integers(0, 5, (80, 4)), rng.integers(-1, outputs, (80, 4))))
+
+
+def sums():
+    return model_for(DIABETES, loss=keras.losses.MeanSquaredError(reduction="sum")), DIABETES
+
+
+@pytest.mark.parametrize("make", [sums, lambda: sequences(CROSS_ENTROPY(from_logits=True, ignore_class=-1))])
+def test_a_loss_that_is_no_mean_over_samples_is_evaluated_as_keras_does(make):
+    """A sum depends on how many samples there are at once, and a mask on which; labels may be at every place."""
+    model, data = make()
+    lane = run(model, data, [1e-4], batch_size=10).squeeze()
+    model.set_weights(initial_weights(model, 0))
+    model.optimizer.learning_rate = 1e-4
+    chosen = batches(len(data.x_train), 10, 6, 0)
+    losses = [model.train_on_batch(data.x_train[c], data.y_train[c], return_dict=True)["loss"] for c in chosen]
+    np.testing.assert_allclose(lane.loss, losses, rtol=1e-5)
+    for part in "train", "validation":
+        loss = model.evaluate(*data.of(part), batch_size=10, verbose=0)
+        np.testing.assert_allclose(lane[f"{part}_loss"], loss, rtol=1e-5)
+
+
+def test_outputs_of_another_shape_than_the_labels_are_no_classes():
+    model = model_for(DIABETES, outputs=4, loss=lambda y, outputs: keras.ops.mean((outputs[:, :2] - y) ** 2))
+    runs = run(model, (DIABETES.x_train, np.stack([DIABETES.y_train] * 2, axis=1)))
+    assert np.isfinite(runs.test_loss).all() and "test_accuracy" not in runs
+
+
 @pytest.fixture
 def ctrl_c():
     """Let Ctrl-C through, also where the tests run in the background and a shell has had it ignored."""
@@ -374,8 +408,21 @@ def test_the_weights_of_the_best_go_on_too():
 def test_what_does_not_go_on():
     model = model_for(CANCER)
     runs = run(model, CANCER)
-    for other in (runs.isel(seed=[0, 0]), "runs", run(model, CANCER, steps=5), run(model, CANCER, batch_size=8)):
+    others = (
+        run(model, CANCER, steps=5),
+        run(model, CANCER, batch_size=8),
+        run(model, CANCER, schedule=lambda step: 0.5),
+    )
+    changed = dataclasses.replace(CANCER, x_train=CANCER.x_train + 1)
+    for other in (runs.isel(seed=[0, 0]), "runs", *others, run(model, changed)):
         refused(lambda other=other: run(model, CANCER, resume=other), ValueError, "resume must be what the same sweep")
+
+
+def test_what_a_record_says_is_the_same_in_the_next_process():
+    """So it can go on there: an address in memory, as in the text of a function, is another each time."""
+    runs = run(model_for(CANCER), CANCER, schedule=lambda step: 0.5)
+    assert "sparse_categorical_crossentropy" in runs.attrs["loss"] and "<lambda>" in runs.schedule
+    assert not [name for name, value in runs.attrs.items() if "0x" in str(value)]
 
 
 def test_one_program_serves_any_number_of_lanes_steps_and_samples(monkeypatch):
@@ -514,6 +561,29 @@ def test_the_best_constant_prediction():
     for logit in (-1.0, 0.0, 1.0, np.log(shares[1] / shares[0])):
         constant = np.tile(np.float32([0, logit]), (len(CANCER.y_train), 1))
         assert float(CROSS_ENTROPY(from_logits=True)(CANCER.y_train, constant)) > runs.constant_loss - 1e-6
+
+
+@pytest.mark.parametrize("data", [CANCER, DIABETES])
+def test_the_best_constant_prediction_counts_samples_as_the_loss_does(data):
+    """Else a run whose samples weigh much would fail, however well it does."""
+    weights = np.where(data.y_train > 0, 10.0, 1.0)
+    weighted = dataclasses.replace(data, weights_train=weights)
+    found = run(model_for(data), weighted).constant_loss
+    if data.classes:
+        share = (weights * data.y_train).sum() / weights.sum()
+        constant = np.tile(np.float32(np.log([1 - share, share])), (len(weights), 1))
+        least = CROSS_ENTROPY(from_logits=True)(data.y_train, constant, weights)
+    else:
+        constant = np.full(len(weights), np.average(data.y_train, weights=weights))
+        least = keras.losses.MeanSquaredError()(data.y_train[:, None], constant[:, None], weights)
+    assert found == pytest.approx(float(least), rel=1e-5)
+
+
+@pytest.mark.parametrize("how", [{"loss": keras.losses.MeanSquaredError(reduction="sum")}, {"loss_weights": [3.0]}])
+def test_of_a_loss_that_is_no_plain_mean_no_constant_is_known(how):
+    model = model_for(DIABETES)
+    model.compile("sgd", **{"loss": "mse"} | how)
+    assert np.isnan(run(model, DIABETES).constant_loss)
 
 
 def test_failed_is_not_finite_or_worse_than_a_constant_at_the_end():

@@ -215,7 +215,7 @@ MUTANTS = [
     ),
     Mutant(
         "a sweep climbs", "program", "sweep::a_lane_is_what_keras_trains", 2,
-        "else tf.convert_to_tensor(g)", "else -tf.convert_to_tensor(g)",
+        "scaled = self.optimizer.scale_loss(loss)", "scaled = -self.optimizer.scale_loss(loss)",
     ),
     Mutant(
         "a range test rises in equal steps", "range_test", "the_rate_read_off_the_weights_is_the_one_reported", 4,
