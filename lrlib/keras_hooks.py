@@ -167,9 +167,7 @@ def _apply(original):
         # without its gradients there is no update, though a compiled function would count it: the data may be at fault
         gradients = args[0] if args else kwargs.get("grads", ())
         variables = args[1] if args[1:] else kwargs.get("trainable_variables")
-        if (
-            gradients and variables is not None and not self.built
-        ):  # here its variables wait for no gradient: XLA's wish
+        if gradients and variables is not None and not self.built:  # here, for XLA: no variable waits for a gradient
             with keras.name_scope(self.name, caller=self):
                 self.build(list(variables))
         watcher.begins()
