@@ -125,7 +125,7 @@ def test_a_step_that_has_a_value_is_checked_as_ever(step, error):
         (PolynomialDecay(0.1, 400, 0.0, 2.0), of_keras.PolynomialDecay(0.1, 400, 0.0, 2.0)),
         (InverseTimeDecay(0.1, 80, 0.5), of_keras.InverseTimeDecay(0.1, 80, 0.5)),
     ],
-    ids=repr,
+    ids=lambda schedule: type(schedule).__name__,
 )
 def test_compiled_it_is_no_more_work_than_keras_s(ours, theirs):
     """One cast more, for float64, and nothing that costs as much as a choice."""
