@@ -206,10 +206,11 @@ class Bench(Page):
         ]
 
     def gpu(self, found):
+        names = {model: title if title.isupper() else title.lower() for model, title in MODELS.items()}
         alike = "; ".join(
-            f"{title.lower()} {found[f'{model}192_within_a_thousandth']} of {found[f'{model}192_lanes']}, the others "
-            f"at rates from {short(found[f'{model}192_others_from'])}"
-            for model, title in MODELS.items()
+            f"{name} {found[f'{model}192_within_a_thousandth']} of {found[f'{model}192_lanes']}, the others at rates "
+            f"from {short(found[f'{model}192_others_from'])}"
+            for model, name in names.items()
         )
         fewest, most = (found[f"mlp{lanes}_float32_seconds"] for lanes in (192, 16384))
         return [
