@@ -109,14 +109,27 @@ def fitting(model, data: Data) -> dict[str, tuple]:
 def of_means(model, data: Data) -> bool:
     """Whether the loss of some samples is the mean of their losses: no sum, no mask, nothing that counts by batches."""
     half = min(64, count(data.of("train"))) // 2
+    losses = [keras.losses.get(loss) for loss in tf.nest.flatten(keras_hooks.loss_given(model)[0])]
+    if half == 0 or not all(loss is None or _is_mean(loss) for loss in losses):
+        return False
+    masks = []
 
     def loss(first, end):
         x, y, *weights = _samples(data, first, end)
-        return float(model.compute_loss(x, y, model(x), *weights))
+        outputs = model(x)
+        masks.extend(getattr(part, "_keras_mask", None) is not None for part in tf.nest.flatten(outputs))
+        return float(model.compute_loss(x, y, outputs, *weights))
 
     noise = np.random.default_rng(0)  # with weights near 0 all losses may be alike
-    with _only_read(model, lambda weight: weight + noise.normal(0, 0.3, weight.shape).astype(np.float32)):
-        return half == 0 or np.isclose(2 * loss(0, 2 * half), loss(0, half) + loss(half, 2 * half), rtol=1e-4)
+    with _only_read(model, lambda weight: noise.normal(0, 0.3, weight.shape).astype(np.float32)):
+        alike = np.isclose(2 * loss(0, 2 * half), loss(0, half) + loss(half, 2 * half), rtol=1e-4)
+    return bool(alike) and not any(masks)
+
+
+def _is_mean(loss) -> bool:
+    reduction = getattr(loss, "reduction", "sum_over_batch_size")
+    counts_all = reduction in ("sum_over_batch_size", "mean") and getattr(loss, "ignore_class", None) is None
+    return counts_all and keras_hooks.is_keras_s(loss)
 
 
 def _only_read(model, other=tf.convert_to_tensor):

@@ -1,9 +1,12 @@
-"""Hypothesis draws the same few examples at every run, so the tests are quick and repeat; the longest files begin."""
+"""Hypothesis draws the same few examples at every run, Ctrl-C is heard, and the longest files begin."""
+
+import signal
 
 from hypothesis import settings
 
 settings.register_profile("lrlib", derandomize=True, max_examples=40, deadline=None, database=None)
 settings.load_profile("lrlib")
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background of a shell ignores it
 
 LONGEST = [
     "shards",

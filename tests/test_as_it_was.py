@@ -161,7 +161,7 @@ for _ in range(8):
         timer.start()
         range_test(model, PIECES, steps=10, start_rate=1e-3, repeats=2)
         timer.join()
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemError):  # TensorFlow makes the latter of a Ctrl-C amid a call from C
         killed += 1
     try:
         timer.join()

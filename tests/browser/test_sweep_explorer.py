@@ -24,20 +24,22 @@ def explorer(live):
 def test_results_and_words_are_those_of_the_record(explorer):
     page, _, data = explorer(NETWORK)
     (sweep,) = data["sweeps"]
+    seeds = len(sweep["losses"][0])
     results = page.evaluate("(s) => s.rates.map((_, i) => LrFigure.maths.sweep.result(s, i))", sweep)
     words = page.evaluate("(s) => s.rates.map((_, i) => LrFigure.maths.sweep.words(s, i, 'test loss'))", sweep)
     for i, (found, said) in enumerate(zip(results, words, strict=True)):
         losses = np.array(sweep["losses"][i], float)
         kept = np.delete(losses, sweep["failed"][i])
-        assert (found["count"], found["failed"]) == (8, len(sweep["failed"][i]))
+        assert (found["count"], found["failed"]) == (seeds, len(sweep["failed"][i]))
         assert found["kept"] == kept.tolist()
         if len(kept):
             assert [found["mean"], found["low"], found["high"]] == pytest.approx([kept.mean(), kept.min(), kept.max()])
             assert f"test loss {kept.mean():.2g}".removesuffix("0") in said
         else:
-            assert said.endswith("8 of 8 runs failed")
+            assert said.endswith(f"{seeds} of {seeds} runs failed")
     best = sweep["best"]
-    assert re.fullmatch(r"lr 1, right: 8 of 8 runs arrive; test loss 0\.1\d* \(0\.\d+ to 0\.\d+\)", words[best])
+    arrive = f"lr 1, right: {seeds} of {seeds} runs arrive"
+    assert re.fullmatch(arrive + r"; test loss 0\.1\d* \(0\.\d+ to 0\.\d+\)", words[best])
     assert sweep["kinds"][:best] == ["too small"] * best and sweep["kinds"][-1] == "failed"
 
 
@@ -68,10 +70,11 @@ def test_along_the_rates_by_keyboard_and_by_hand(explorer, size):
     page, figure, data = explorer(NETWORK, size=size)
     page.add_style_tag(content=STILL)
     (sweep,) = data["sweeps"]
+    seeds = len(sweep["losses"][0])
     state, slider = figure.locator(".lr-state"), figure.get_by_label("Learning rate", exact=True)
     u, curves = figure.locator("svg").first, figure.locator("svg").last
-    assert state.inner_text().startswith("lr 1, right: 8 of 8 runs arrive")
-    assert curves.locator("g .lr-seed").count() == 8
+    assert state.inner_text().startswith(f"lr 1, right: {seeds} of {seeds} runs arrive")
+    assert curves.locator("g .lr-seed").count() == seeds
     ways = {"Home": 0, "ArrowRight": 1, "End": len(sweep["rates"]) - 1}
     for key, at in ways.items():
         slider.press(key)
@@ -85,7 +88,7 @@ def test_along_the_rates_by_keyboard_and_by_hand(explorer, size):
         for theme in ("light", "dark"):
             page.evaluate("(theme) => (document.documentElement.dataset.theme = theme)", theme)
             assert violations(page, "lr-figure[kind=sweep]", preload=False) == [], theme
-    assert state.inner_text() == "lr 100: 8 of 8 runs failed"
+    assert state.inner_text() == f"lr 100: {seeds} of {seeds} runs failed"
     failed = sum(
         bool(places) and kind != "too small" for places, kind in zip(sweep["failed"], sweep["kinds"], strict=True)
     )
