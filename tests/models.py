@@ -223,7 +223,6 @@ LAYERS = [
             (6, 4),
             of("Conv1D", 4, 3, groups=2, strides=2, padding="same"),
             of("Conv1D", 4, 3, padding="causal", dilation_rate=2),
-            of("Conv1D", 5, 3, data_format="channels_first"),
             of("DepthwiseConv1D", 3),
             of("SeparableConv1D", 3, 2),
         ),

@@ -54,6 +54,8 @@ KINDS |= {
     "Conv1D groups": (LINE, lambda: layers.Conv1D(6, 3, groups=2)),
     "Conv2D groups": (PLANE, lambda: layers.Conv2D(6, 3, groups=2, strides=2, padding="same")),
     "Conv3D groups": (SPACE, lambda: layers.Conv3D(4, 2, groups=2)),
+    "Conv1D channels first": (LINE, lambda: layers.Conv1D(5, 3, data_format="channels_first")),
+    "Conv3D channels first": (SPACE, lambda: layers.Conv3D(4, 2, data_format="channels_first")),
     "Conv2D channels first": (PLANE, lambda: layers.Conv2D(5, 3, padding="same", data_format="channels_first")),
     "Conv2DTranspose output padding": (PLANE, lambda: layers.Conv2DTranspose(3, 3, 2, "same", output_padding=1)),
     "Conv2DTranspose channels first": (PLANE, lambda: layers.Conv2DTranspose(3, 3, data_format="channels_first")),
