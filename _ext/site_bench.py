@@ -96,7 +96,8 @@ def on_a_gpu(found, here):
     """The rows of the table of a GPU: its seconds, and those of this processor where they were measured."""
     rows = []
     for model, lanes in sorted(re.findall(r"(\w+?)(\d+)_float32_seconds", " ".join(found)), key=place):
-        others = {"192": here[f"{model}_sweep_seconds"], "1024": here["lanes_1024_microseconds"] * 1024 * 300 / 1e6}
+        many = here["lanes_1024_microseconds"] * 1024 * here["steps"] / 1e6
+        others = {"192": here[f"{model}_sweep_seconds"], "1024": many}
         seconds = (found[f"{model}{lanes}_{meant}_seconds"] for meant in ("float32", "tf32"))
         rows.append(
             [f"{MODELS[model]}, {lanes}", *map(short, seconds), short(others[lanes]) if lanes in others else "–"]

@@ -297,9 +297,8 @@ def test_after_ctrl_c_what_is_known_is_returned(monkeypatch, at, partly):
 
 @pytest.fixture
 def ctrl_c_after():
-    """Press Ctrl-C so many seconds from now, also where a shell has had it ignored; the list gets an entry then."""
-    kept = [(which, signal.getsignal(which)) for which in (signal.SIGINT, signal.SIGALRM)]
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    """Press Ctrl-C so many seconds from now; the list gets an entry then."""
+    kept = signal.getsignal(signal.SIGALRM)
     pressed = []
 
     def press(*_):
@@ -314,8 +313,7 @@ def ctrl_c_after():
     signal.signal(signal.SIGALRM, press)
     yield after
     signal.setitimer(signal.ITIMER_REAL, 0)
-    for which, handler in kept:
-        signal.signal(which, handler)
+    signal.signal(signal.SIGALRM, kept)
 
 
 @pytest.mark.filterwarnings("ignore:Ctrl-C ended the search")

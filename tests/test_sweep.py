@@ -330,15 +330,7 @@ def test_outputs_of_another_shape_than_the_labels_are_no_classes():
 
 
 @pytest.fixture
-def ctrl_c():
-    """Let Ctrl-C through, also where the tests run in the background and a shell has had it ignored."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-@pytest.fixture
-def interrupted_after(monkeypatch, ctrl_c):
+def interrupted_after(monkeypatch):
     """Press Ctrl-C so many slices after the training has begun; how many steps are begun is noted."""
     pressed = threading.Event()
     pressed.steps = 0
