@@ -20,7 +20,6 @@ import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
 from datetime import date
-from importlib.metadata import version
 from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
@@ -32,6 +31,7 @@ from lrlib.quiet import keras, tf  # noqa: E402 I001
 import bench_schedules  # noqa: E402
 import numpy as np  # noqa: E402
 
+import lrlib  # noqa: E402
 from lrlib.datasets import Data, batches, digits, PARTS  # noqa: E402
 from lrlib.lanes import initial_weights  # noqa: E402
 from lrlib.sweep import sweep  # noqa: E402
@@ -393,8 +393,7 @@ def machine():
         "system": f"{platform.system()} on {platform.machine()}",
         "date": date.today().isoformat(),
         "python": platform.python_version(),
-        "tensorflow": tf.__version__,
-        **{name: version(name) for name in ("keras", "numpy", "lrlib")},
+        **{package.__name__: package.__version__ for package in (tf, keras, np, lrlib)},
     }
 
 
