@@ -20,12 +20,21 @@
   const capital = (words) => words.replace(/^[a-z](?=[a-z])/, (letter) => letter.toUpperCase()); // but not the w of a formula
   let serial = 0;
 
-  /* "0.25", "1/4", "25 %", "−0,5", "1e-3" as a number; anything else is NaN. A label that ends with % takes "25". */
-  function read(text) {
-    const plain = text.trim().replace(/^(about|~|≈)\s*/i, "").replace(/[−–]/g, "-").replace(/\s*%$/, "").replace(/\s/g, "");
-    const parts = plain.replace(/,(?=\d{3}(\D|$))/g, "").replace(",", ".").split("/");
-    if (parts.length > 2 || parts.some((part) => part === "")) return NaN;
-    return parts.length === 2 ? Number(parts[0]) / Number(parts[1]) : Number(parts[0]);
+  /* "0.25", "1/4", "0.25 %", "−0,5", "1e-3", "2.5·10^-3" as a number; anything else is NaN. Where the label has the %, "25 %"
+     is 25. A comma before three digits may be either, "2,500" or "1,125"; then what is nearer to what came is meant. */
+  function read(text, label, came) {
+    const signs = text.normalize("NFKC").trim().replace(/^(about|~|≈)\s*/i, "").replace(/[−–]/g, "-").replace(/\s/g, "");
+    const bare = signs.replace(/%$/, "");
+    const plain = bare.replace(/^(-?)10\^/, "$11e").replace(/[×·*]10(?:\^|(?=[-+]))/, "e");
+    const unit = bare !== signs && !label.includes("%") ? 100 : 1;
+    const value = (written) => {
+      const parts = written.split("/");
+      if (parts.length > 2 || parts.some((part) => part === "")) return NaN;
+      return Number(parts[0]) / Number(parts[1] ?? 1) / unit;
+    };
+    const grouped = /^[-+]?[1-9]\d{0,2}(,\d{3})+(?![\d,])/.test(plain);
+    const readings = [value(plain.replaceAll(",", ".")), grouped ? value(plain.replaceAll(",", "")) : NaN].filter(Number.isFinite);
+    return readings.sort((a, b) => Math.abs(a - came) - Math.abs(b - came))[0] ?? NaN;
   }
 
   /* What is said of a number: [the judgement as a class, words]. */
@@ -43,9 +52,10 @@
       element: html("label", { class: "ask" }, html("span", {}, capital(ask.label)), input),
       input,
       answer(refuse) {
+        input.removeAttribute("aria-invalid");
         if (input.value.trim() === "") return undefined;
-        const said = read(input.value);
-        input.toggleAttribute("aria-invalid", !Number.isFinite(said));
+        const said = read(input.value, ask.label, ask.value);
+        if (!Number.isFinite(said)) input.setAttribute("aria-invalid", "true"); // without a value it would mean false
         if (!Number.isFinite(said)) return refuse(input, `“${input.value}” is no number. Write it as 0.25, 1/4 or 2.5e-1.`);
         const [how, words] = judge(said, ask.value, near);
         return [how, how === "right" ? `you said ${ask.shown}, and so it is. ${words}` : `you said ${input.value.trim()}; it is ${ask.shown}. ${words}`];
@@ -117,6 +127,8 @@
       return point;
     });
     root.append(...points);
+    /* Chromium does not ask a part of a drawing for its touch-action; without this the page would scroll under the finger. */
+    for (const point of points) point.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
 
     function show() {
       line.setAttribute("d", places.map((x, i) => `${i ? "L" : "M"}${X.to(x).toFixed(1)} ${Y.to(value(i)).toFixed(1)}`).join(""));
@@ -144,7 +156,8 @@
       else points[i + turn]?.focus();
     }
 
-    let last; // where the pointer was, while it draws
+    let hand; // the pointer that draws; a finger is held by the drawing also where it only scrolls
+    let last; // where it was
     function draw(event) {
       const box = root.getBoundingClientRect();
       const x = ((event.clientX - box.left) / box.width) * width;
@@ -164,11 +177,13 @@
       if (event.pointerType === "touch" && !point) return; // the page scrolls
       event.preventDefault();
       root.setPointerCapture(event.pointerId);
+      hand = event.pointerId;
       last = undefined;
       draw(event);
       points[last.at].focus({ preventScroll: true });
     });
-    root.addEventListener("pointermove", (event) => root.hasPointerCapture(event.pointerId) && draw(event));
+    root.addEventListener("pointermove", (event) => event.pointerId === hand && draw(event));
+    root.addEventListener("lostpointercapture", () => (hand = undefined));
     show();
 
     const key1 = html("p", { class: "key" }, html("span", { class: "yours" }, "yours"), html("span", { class: "came", hidden: "" }, "what came out"));
@@ -221,7 +236,7 @@
     const asks = data.asked.map((ask) => ({ label: ask.label, shown: ask.shown, ...kinds[ask.kind](ask, data.near) }));
     const result = html("div", { class: "result", role: "status" });
     const say = (...nodes) => result.replaceChildren(...nodes);
-    const form = html("form", { novalidate: "" }, html("fieldset", {}, html("legend", {}, "Your prediction"), ...asks.map((ask) => ask.element)), html("button", { type: "submit" }, "Compare"), result);
+    const form = html("form", { novalidate: "", autocomplete: "off" }, html("fieldset", {}, html("legend", {}, "Your prediction"), ...asks.map((ask) => ask.element)), html("button", { type: "submit" }, "Compare"), result);
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       let wrong;

@@ -1,0 +1,145 @@
+"""What a reader does that no other test does: fingers, other ways to write a number, the way back, wider letters."""
+
+import pytest
+from where import CHAPTERS, PHONE
+
+NARROW = {"width": 320, "height": 256}  # a desk at 400 %
+# What a reader may set, by the criterion 1.4.12 of WCAG.
+SPACED = """* { line-height: 1.5 !important; letter-spacing: 0.12em !important; word-spacing: 0.16em !important; }
+p { margin-bottom: 2em !important; }"""
+POINTS = """(svg) => [...svg.querySelectorAll(".point")].map((point) => {
+  const { x, y, width, height } = point.getBoundingClientRect();
+  return [x + width / 2, y + height / 2];
+})"""
+
+
+class Finger:
+    """A finger on the screen, as the browser's engine hears it: it may be taken for a scroll."""
+
+    def __init__(self, page):
+        self.page, self.session = page, page.context.new_cdp_session(page)
+
+    def tell(self, kind, *places):
+        points = [{"x": x, "y": y} for x, y in places]
+        self.session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+        self.page.evaluate("() => new Promise(requestAnimationFrame)")
+
+    def draw(self, *places):
+        self.tell("touchStart", places[0])
+        for (x, y), (to_x, to_y) in zip(places, places[1:], strict=False):
+            for i in range(1, 11):
+                self.tell("touchMove", (x + (to_x - x) * i / 10, y + (to_y - y) * i / 10))
+        self.tell("touchEnd")
+
+
+def heights(sketch):
+    return [int(point.get_attribute("aria-valuenow")) for point in sketch.get_by_role("slider").all()]
+
+
+def test_a_finger_draws_a_curve_and_beside_its_points_it_scrolls(visit):
+    page = visit(CHAPTERS[1], size=PHONE, has_touch=True, is_mobile=True)
+    page.wait_for_load_state("networkidle")
+    sketch, finger = page.locator(".sketch svg").first, Finger(page)
+    sketch.evaluate("(svg) => scrollTo(0, svg.getBoundingClientRect().top + scrollY - 300)")
+    at, place = page.evaluate("scrollY"), sketch.evaluate(POINTS)
+    assert len(set(heights(sketch))) == 1
+    half = len(place) // 2
+    finger.draw(place[0], (place[half][0], place[half][1] - 40), (place[-1][0], place[-1][1] + 30))
+    drawn = heights(sketch)
+    assert drawn[half] > drawn[0] > drawn[-1] and len(set(drawn)) >= 5, drawn
+    assert page.evaluate("scrollY") == at
+    box = sketch.bounding_box()
+    free = box["x"] + box["width"] / 2, box["y"] + box["height"] - 25
+    finger.draw(free, (free[0], free[1] - 200))
+    page.wait_for_function("(at) => scrollY > at + 50", arg=at)
+    assert heights(sketch) == drawn
+    assert page.messages == page.foreign == []
+
+
+WRITTEN = [  # in the box of a label, and what is then said
+    (
+        "The right rate in cents",
+        0.0025,
+        ("0,0025", "0.25 %", "2.5·10^-3", "2,5×10⁻³", "０．００２５", "1/400", "1,5/600"),
+    ),  # noqa: RUF001
+    ("The right rate in cm", 2500, ("2,500", "2500", "2 500", "2.5e3", "250000%")),
+    ("One step leads to", 1.125, ("1,125", "1.125", "9/8", "+1,1250")),
+    ("Gradient at 0", -18, ("−18", "-18,0", "–18")),  # noqa: RUF001
+]
+
+
+def test_a_number_may_be_written_as_readers_write_it(visit):
+    page = visit(CHAPTERS[0])
+    boxes = page.locator("div.admonition.predict")
+    for label, came, ways in WRITTEN:
+        box = boxes.filter(has=page.get_by_label(label, exact=True))
+        for written in ways:
+            box.get_by_label(label, exact=True).fill(written)
+            box.get_by_role("button", name="Compare").click()
+            said = box.get_by_role("status").inner_text()
+            assert f"{label}: you said {came:g}, and so it is. Right." in said, written
+    box = boxes.filter(has=page.get_by_label("The right rate in cents", exact=True))
+    for written, judged in (
+        ("0,001", "Too low."),
+        ("0,125", "Too high."),
+        ("1,000", "Too high."),
+        ("-0,001", "Too low."),
+    ):
+        box.get_by_label("The right rate in cents", exact=True).fill(written)
+        box.get_by_role("button", name="Compare").click()
+        assert f"you said {written}; it is 0.0025. {judged}" in box.get_by_role("status").inner_text()
+
+
+def test_what_is_wrong_in_a_field_is_told_until_it_is_mended(visit):
+    page = visit(CHAPTERS[0])
+    box = page.locator("div.admonition.predict").first
+    field, said = box.get_by_role("textbox").first, box.get_by_role("status")
+    for written in ("three", "1/0", "1e400", "0..1", "--1", "<img src=x onerror=alert(1)>", "9" * 400):
+        field.fill(written)
+        box.get_by_role("button", name="Compare").click()
+        assert f"“{written}” is no number" in said.inner_text()
+        assert field.get_attribute("aria-invalid") == "true"
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    for written in ("", "3"):
+        field.fill(written)
+        box.get_by_role("button", name="Compare").press("Enter")
+        assert field.get_attribute("aria-invalid") is None
+        field.fill("three")
+        box.get_by_role("button", name="Compare").click()
+    assert page.messages == page.foreign == []
+
+
+def test_on_the_way_back_a_prediction_is_as_it_came(visit, site):
+    page = visit(CHAPTERS[0])
+    page.locator("div.admonition.predict input[type=radio]").first.check()
+    page.locator("div.admonition.predict input[type=text]").first.fill("7")
+    page.goto(f"{site}/zh.html")
+    page.go_back(wait_until="load")
+    page.wait_for_selector("div.admonition.predict form")
+    assert page.locator("div.admonition.predict input:checked").count() == 0
+    assert page.locator("div.admonition.predict input[type=text]").first.input_value() == ""
+
+
+@pytest.mark.parametrize("name", [CHAPTERS[0], "folklore-on-trial", "catalogue", "api"])
+def test_wider_letters_on_the_narrowest_screen_do_not_widen_the_page(visit, name):
+    page = visit(name, size=NARROW)
+    page.wait_for_load_state("networkidle")
+    page.add_style_tag(content=SPACED)
+    assert page.evaluate("document.documentElement.scrollWidth") == NARROW["width"]
+    pills = "(pills) => pills.map((pill) => pill.getClientRects().length)"
+    assert set(page.locator(".tally .kind").evaluate_all(pills)) <= {1}, "a pill is one shape"
+
+
+@pytest.mark.parametrize("width", [320, 390, 1280])
+def test_the_number_of_a_chapter_stands_on_one_line_in_chinese(visit, width):
+    links = visit("zh", size={"width": width, "height": 800}).locator("td a")
+    tops = "(links) => links.map((link) => new Set([...link.getClientRects()].map(({ y }) => Math.round(y / 10))).size)"
+    lines = links.evaluate_all(tops)
+    assert len(lines) > 20 and set(lines) == {1}
+
+
+def test_what_was_found_stands_apart_from_the_question(visit):
+    page = visit("search.html?q=warmup")
+    field, said = page.locator(".bd-search-container input"), page.locator("#search-results [role=status]")
+    below = field.bounding_box()["y"] + field.bounding_box()["height"]
+    assert said.bounding_box()["y"] >= below + 12
