@@ -174,7 +174,7 @@
     }
     root.addEventListener("pointerdown", (event) => {
       const point = points.find((each) => each.contains(event.target));
-      if (event.pointerType === "touch" && !point) return; // the page scrolls
+      if (event.button || (event.pointerType === "touch" && !point)) return; // a menu opens, or the page scrolls
       event.preventDefault();
       root.setPointerCapture(event.pointerId);
       hand = event.pointerId;

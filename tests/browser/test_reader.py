@@ -56,6 +56,19 @@ def test_a_finger_draws_a_curve_and_beside_its_points_it_scrolls(visit):
     assert page.messages == page.foreign == []
 
 
+def test_only_the_first_button_of_a_mouse_draws(visit):
+    page = visit(CHAPTERS[1])
+    sketch = page.locator(".sketch svg").first
+    sketch.scroll_into_view_if_needed()
+    box, before = sketch.bounding_box(), heights(sketch)
+    for button, draws in (("right", False), ("middle", False), ("left", True)):
+        page.mouse.move(box["x"] + 200, box["y"] + 40)
+        page.mouse.down(button=button)
+        page.mouse.move(box["x"] + 260, box["y"] + 50)
+        page.mouse.up(button=button)
+        assert (heights(sketch) != before) == draws, button
+
+
 WRITTEN = [  # in the box of a label, and what is then said
     (
         "The right rate in cents",
