@@ -156,3 +156,16 @@ def test_what_was_found_stands_apart_from_the_question(visit):
     field, said = page.locator(".bd-search-container input"), page.locator("#search-results [role=status]")
     below = field.bounding_box()["y"] + field.bounding_box()["height"]
     assert said.bounding_box()["y"] >= below + 12
+
+
+def test_below_the_squares_no_room_is_kept_for_words_that_no_finger_can_ask_for(visit):
+    page = visit("index", size=PHONE, has_touch=True, is_mobile=True)
+    assert page.evaluate("matchMedia('(hover: none)').matches")
+    height = "(box) => box.getBoundingClientRect().bottom - box.lastElementChild.getBoundingClientRect().bottom"
+    assert page.locator(".landing-verdicts").evaluate(height) < 40
+    square = page.locator(".landing-verdicts a").last
+    square.focus()
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Tab")
+    said, box = square.locator(".said").bounding_box(), square.bounding_box()
+    assert said["y"] >= box["y"] + box["height"], "a keyboard asks for them"
