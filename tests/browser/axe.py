@@ -6,6 +6,7 @@ import axe_playwright_python
 
 SCRIPT = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf8")
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+OF_COLOURS = ["color-contrast", "link-in-text-block"]  # those of them whose answer another theme may change
 # Thousands of coloured words and of boxes in formulas are alike, and axe would look at each: one of a kind stays.
 THIN = """() => {
   const seen = new Set(), words = "article :is(pre span, dt :is(span, em), code span, math *)";
@@ -48,7 +49,8 @@ KINDS = """(within) => {
                  style.overflow, style.clip, style.clipPath, style.visibility, style.transform].join();
     const plain = own === `${none},none,1,none,normal,visible,auto,none,visible,none`;
     const found = plain ? place(node.parentElement) : kind(place(node.parentElement), own);
-    if (style.backgroundColor !== none || style.backgroundImage !== "none") painted.push(node);
+    const ground = style.backgroundColor !== none || style.backgroundImage !== "none";
+    if (ground && node.checkVisibility({ opacityProperty: true })) painted.push(node);
     around.set(node, found);
     return found;
   };
@@ -87,23 +89,23 @@ KINDS = """(within) => {
     if (!over) seen.add(text);
   }
 }"""
-RUN = """async ([within, rules, preload]) => {
+RUN = """async ([within, rules]) => {
   axe.configure({ rules: [{ id: "color-contrast", selector: "[data-one-of-a-kind]" }] });
-  const options = { runOnly: rules, resultTypes: ["violations"], preload };
+  const options = { runOnly: rules, resultTypes: ["violations"], preload: { assets: ["media"] } };
   const { violations } = await axe.run(within ?? document, options);
   document.querySelectorAll("[data-one-of-a-kind]").forEach((node) => node.removeAttribute("data-one-of-a-kind"));
   return violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.target.join(" ")).join(", ")}`);
 }"""
 
 
-def violations(page, within=None, rules=RULES, preload=True):
+def violations(page, within=None, rules=RULES):
     """One line for each broken rule, on the page or within what a selector finds.
 
-    ``preload=False`` keeps axe from fetching the page's style sheets again. Afterwards the page's formulas are text:
-    ask before how wide it is.
+    Style sheets are not read again, as no rule asks for them. Afterwards the page's formulas are text: ask before how
+    wide it is.
     """
     if not page.evaluate("'axe' in window"):
         page.evaluate(SCRIPT)
         page.evaluate(THIN)
     page.evaluate(KINDS, within)
-    return page.evaluate(RUN, [within, rules, preload])
+    return page.evaluate(RUN, [within, rules])

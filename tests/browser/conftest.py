@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import sync_playwright
 from walk import SHIFTS, walk
-from where import BELOW, DESK, EVERY, HTML, NONE, PHONE, ROOT, found_browser
+from where import BELOW, DESK, EVERY, FLAGS, HTML, NONE, PHONE, ROOT, found_browser
 from xdist.scheduler import LoadScopeScheduling
 
 # No other host has an address; so a page comes as it comes to a reader, without a question to Python at every file.
@@ -62,7 +62,7 @@ def chromium():
         pytest.fail(NONE)
     with sync_playwright() as playwright:
         # Playwright starts it without a sandbox, which root needs; it opens our own pages only.
-        browser = playwright.chromium.launch(executable_path=path, args=[ONLY_HERE])
+        browser = playwright.chromium.launch(executable_path=path, args=[*FLAGS, ONLY_HERE])
         yield browser
         browser.close()
 

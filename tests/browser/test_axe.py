@@ -1,6 +1,6 @@
 """What axe-core finds wrong: nothing, on any page, wide or narrow, in both themes."""
 
-from axe import violations
+from axe import OF_COLOURS, RULES, violations
 from walk import STILL
 from where import DESK, EVERY, PHONE, each
 
@@ -24,6 +24,24 @@ def test_the_way_back_to_the_top_can_be_read(visit):
     for theme in ("light", "dark"):
         page.evaluate("(theme) => (document.documentElement.dataset.theme = theme)", theme)
         assert button.is_visible() and violations(page, "#pst-back-to-top", ["color-contrast"]) == [], theme
+
+
+SAID = """async (rules) => {
+  const found = await axe.run(document, { runOnly: rules });
+  const ran = new Set(["violations", "passes", "incomplete", "inapplicable"].flatMap((kind) =>
+    found[kind].map(({ id }) => id)));
+  return axe._audit.rules.filter(({ id }) => ran.has(id)).map(({ id, tags, preload }) => [id, tags, preload]);
+}"""
+
+
+def test_which_rules_are_asked_again_in_the_dark_and_that_none_reads_style_sheets(visit):
+    """Those that axe itself files under colours; what it would fetch for its rules is sound and films."""
+    page = visit("zh")
+    violations(page, "h1")
+    rules = page.evaluate(SAID, RULES)
+    assert len(rules) > 60
+    assert sorted(name for name, tags, _ in rules if "cat.color" in tags) == OF_COLOURS
+    assert [name for name, _, fetched in rules if fetched] == ["no-autoplay-audio"]
 
 
 def test_axe_would_find_something(visit):

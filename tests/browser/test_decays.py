@@ -155,7 +155,7 @@ def test_by_keyboard(workbench, size, dark):
     figure.evaluate(
         "(node) => node.querySelector('select').scrollIntoView({ block: 'center' })"
     )  # not under the header
-    assert violations(page, "lr-figure[kind=decays]", preload=False) == []
+    assert violations(page, "lr-figure[kind=decays]") == []
     figure.get_by_role("button", name="Let the pale line go").press("Enter")
     assert figure.locator(".lr-kept").count() == 0
     page.wait_for_function(
@@ -168,7 +168,7 @@ def test_by_keyboard(workbench, size, dark):
 def test_by_hand_and_copied(workbench):
     page, figure = workbench(size=PHONE, has_touch=True)
     figure.evaluate("(node) => node.querySelector('select').scrollIntoView({ block: 'center' })")
-    assert violations(page, "lr-figure[kind=decays]", preload=False) == []
+    assert violations(page, "lr-figure[kind=decays]") == []
     for target in figure.locator("button, input, select").all():
         box = target.bounding_box()
         assert min(box["width"], box["height"]) >= 24

@@ -70,7 +70,7 @@ def test_nothing_stands_in_anybodys_way_in_either_state(visit, name):
             for size, theme in ((PHONE, "dark"), (DESK, "light")):
                 screen(page, size, phone=size == PHONE)
                 page.evaluate("(theme) => (document.documentElement.dataset.theme = theme)", theme)
-                assert violations(page, f"lr-figure[kind={kind}]", preload=False) == []
+                assert violations(page, f"lr-figure[kind={kind}]") == []
                 for target in figure.locator("button, input").all():
                     box = target.bounding_box()
                     assert min(box["width"], box["height"]) >= 24

@@ -87,7 +87,7 @@ def test_along_the_rates_by_keyboard_and_by_hand(explorer, size):
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         for theme in ("light", "dark"):
             page.evaluate("(theme) => (document.documentElement.dataset.theme = theme)", theme)
-            assert violations(page, "lr-figure[kind=sweep]", preload=False) == [], theme
+            assert violations(page, "lr-figure[kind=sweep]") == [], theme
     assert state.inner_text() == f"lr 100: {seeds} of {seeds} runs failed"
     failed = sum(
         bool(places) and kind != "too small" for places, kind in zip(sweep["failed"], sweep["kinds"], strict=True)

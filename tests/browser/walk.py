@@ -6,7 +6,7 @@ small phones and by axe, in this order, as axe leaves text where formulas were.
 
 from types import SimpleNamespace
 
-from axe import RULES, violations
+from axe import OF_COLOURS, RULES, violations
 from where import DESK, PHONE
 
 PAPER = {"width": 672, "height": 1000}  # A4 between the margins, in CSS pixels
@@ -62,9 +62,9 @@ WIDE = """() => {
   const scrolls = (node) => node && (cuts(node) || scrolls(node.parentElement));
   for (const node of document.querySelectorAll("article *")) {
     const box = node.getBoundingClientRect();
-    const name = `${node.tagName}.${node.className} ${node.textContent.slice(0, 40)}`;
-    if (box.width && box.right > width + 1 && !scrolls(node.parentElement)) found.push(name);
-    if (node.matches("pre, figure") && node.scrollWidth > node.clientWidth + 1) found.push(`scrolls: ${name}`);
+    const name = () => `${node.tagName}.${node.className} ${node.textContent.slice(0, 40)}`;
+    if (box.width && box.right > width + 1 && !scrolls(node.parentElement)) found.push(name());
+    if (node.matches("pre, figure") && node.scrollWidth > node.clientWidth + 1) found.push(`scrolls: ${name()}`);
   }
   return found;
 }"""
@@ -151,10 +151,9 @@ def on_paper(page, seen):
 
 def on_phones(page, seen):
     page.evaluate(OPEN)
-    for width in (320, 360, PHONE["width"]):
-        screen(page, {"width": width, "height": 700}, phone=True)
-        seen.wide[width] = page.evaluate(WIDE)
-    screen(page, PHONE, phone=True)
+    for size in ({"width": 320, "height": 700}, {"width": 360, "height": 700}, PHONE):
+        screen(page, size, phone=True)
+        seen.wide[size["width"]] = page.evaluate(WIDE)
     seen.outputs_with_buttons = page.locator("div.cell_output button.copybtn").count()
     seen.inputs = page.locator("div.cell_input pre").count()
     seen.buttons = page.locator("div.cell_input button.copybtn").evaluate_all(SIZES)
@@ -162,14 +161,14 @@ def on_phones(page, seen):
 
 
 def by_axe(page, seen):
-    """The theme changes colours alone: in the dark only contrasts are asked again, for which no sheet is read."""
+    """The theme changes colours alone: in the dark only rules of colours are asked again."""
     page.add_style_tag(content=STILL)
     seen.axe = {}
     for size, phone in ((PHONE, True), (DESK, False)):
         screen(page, size, phone)
-        for theme, rules in {"light": RULES, "dark": ["color-contrast"]}.items():
+        for theme, rules in {"light": RULES, "dark": OF_COLOURS}.items():
             page.evaluate(f"(theme) => ({THEME} = theme)", theme)
-            seen.axe[size["width"], theme] = violations(page, rules=rules, preload=theme == "light")
+            seen.axe[size["width"], theme] = violations(page, rules=rules)
 
 
 def by_the_switch(page, seen):

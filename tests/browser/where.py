@@ -9,7 +9,7 @@ from sphinx_external_toc.parsing import parse_toc_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "tools"))
-from chromium import NONE, found_browser  # noqa: E402, F401
+from chromium import FLAGS, NONE, found_browser  # noqa: E402, F401
 
 CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf8"))
 BELOW = "/" + CONFIG["repository"]["url"].rsplit("/", 1)[1]  # where GitHub shows the site, as the lost page knows
