@@ -7,14 +7,16 @@ figures that answer the hand are their pictures, and a link to another page of t
 import re
 import sys
 import time
+from io import BytesIO
 from pathlib import Path
 from urllib.parse import unquote, urljoin, urlsplit
 
 import yaml
 from bs4 import BeautifulSoup
-from chromium import NONE, found_browser
+from chromium import FLAGS, NONE, found_browser
 from playwright.sync_api import sync_playwright
 from pypdf import PdfReader
+from pypdf.generic import IndirectObject, NameObject
 from sphinx_external_toc.parsing import parse_toc_yaml
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -48,10 +50,11 @@ CHINESE = """() => {
   return one !== other;
 }"""
 
-# The numbers of the pages, by the articles that begin there, are written into the contents.
+# The numbers of the pages, by the articles that begin there, are written into the contents, which are left alone.
 NUMBERED = """(pages) => {
   for (const line of document.querySelectorAll(".book-contents a"))
     line.nextElementSibling.textContent = pages[line.hash.slice(1)];
+  document.querySelector("main").remove();
 }"""
 
 
@@ -146,9 +149,9 @@ def dead(html):
     return sorted(set(re.findall(r' href="#([^"]+)"', html)) - ids)
 
 
-def numbers():
+def numbers(book):
     """On which page of the PDF an article begins, by its name, to which its line in the contents leads."""
-    reader = PdfReader(PDF)
+    reader = PdfReader(BytesIO(book))
     names = {f"/{name_of(page)}" for page in PAGES}
     places = reader.named_destinations.items()
     return {name[1:]: reader.get_destination_page_number(place) + 1 for name, place in places if name in names}
@@ -168,10 +171,56 @@ def opened(browser, html):
     return tab
 
 
-def print_it(tab, tagged=True):
+def printed(tab):
     # The widths of cover and contents are those of tools/pdf.css, the page numbers stand in the lower margin.
-    tab.pdf(path=PDF, format="A4", tagged=tagged, outline=tagged, print_background=True, prefer_css_page_size=True,
-            display_header_footer=True, header_template="<span></span>", footer_template=FOOTER)  # fmt: skip
+    return tab.pdf(format="A4", tagged=True, outline=True, print_background=True, prefer_css_page_size=True,
+                   display_header_footer=True, header_template="<span></span>", footer_template=FOOTER)  # fmt: skip
+
+
+def drawn(page):
+    """What a page shows, less its words: the marks by which the tags find them."""
+    return re.findall(rb"/MCID \d+", page["/Contents"].get_data())
+
+
+def exchanged(book, front):
+    """The book with the first pages as they are in another print, which has the same tags.
+
+    They are appended to it, as a PDF that is changed may be: to write all anew takes longer than to print it.
+    """
+    old, new = PdfReader(BytesIO(book)), PdfReader(BytesIO(front))
+    size, numbers, written, places = int(old.trailer["/Size"]), {}, BytesIO(), {}
+
+    def renumbered(thing):
+        if isinstance(thing, IndirectObject):
+            if thing.idnum not in numbers:
+                numbers[thing.idnum] = size + len(numbers)
+                write(numbers[thing.idnum], renumbered(thing.get_object()))
+            return IndirectObject(numbers[thing.idnum], 0, None)
+        if isinstance(thing, dict):
+            for key in thing:
+                thing[key] = renumbered(thing.raw_get(key))
+        elif isinstance(thing, list):
+            thing[:] = [renumbered(entry) for entry in list.__iter__(thing)]
+        return thing
+
+    def write(number, thing):
+        found = BytesIO()
+        thing.write_to_stream(found)
+        places[number] = len(book) + 1 + written.tell()
+        written.write(b"%d 0 obj\n%b\nendobj\n" % (number, found.getvalue()))
+
+    for before, after in zip(old.pages, new.pages, strict=False):
+        if drawn(before) != drawn(after):
+            sys.exit("The page of contents has other tags with the numbers of the pages than without them.")
+        for part in ("/Contents", "/Resources"):
+            before[NameObject(part)] = renumbered(after.raw_get(part))
+        write(before.indirect_reference.idnum, before)
+    rows = "".join(f"{number} 1\n{place:010} 00000 n \n" for number, place in sorted(places.items()))
+    start = int(re.findall(rb"startxref\s+(\d+)", book)[-1])
+    root, info = (old.trailer.raw_get(key).idnum for key in ("/Root", "/Info"))
+    about = f"<< /Size {size + len(numbers)} /Root {root} 0 R /Info {info} 0 R /Prev {start} >>"
+    table = f"xref\n0 1\n{0:010} 65535 f \n{rows}trailer\n{about}\nstartxref\n{len(book) + 1 + written.tell()}\n%%EOF\n"
+    return book + b"\n" + written.getvalue() + table.encode()
 
 
 def main():
@@ -183,15 +232,13 @@ def main():
         articles[page], of_page = article(page)
         sheets |= dict.fromkeys(of_page)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found_browser())
+        browser = playwright.chromium.launch(executable_path=found_browser(), args=FLAGS)
         html = document(articles, sheets)
         tab = opened(browser, html)
-        # First without ink, which takes half the time, for the page numbers, and then with them.
-        no_ink = tab.add_style_tag(content="main * { visibility: hidden !important }")
-        print_it(tab, tagged=False)
-        no_ink.evaluate("(style) => style.remove()")
-        tab.evaluate(NUMBERED, numbers())
-        print_it(tab)
+        # Where the pages begin is known when they are printed; then the first pages are printed again, by themselves.
+        book = printed(tab)
+        tab.evaluate(NUMBERED, numbers(book))
+        PDF.write_bytes(exchanged(book, printed(tab)))
         browser.close()
     if lost := dead(html):
         sys.exit(f"These links lead nowhere: {', '.join(lost)}")
