@@ -117,35 +117,46 @@ def _philox(counter, key):
     return tf.while_loop(lambda done, *_: done < 10, two_rounds, (tf.constant(0), *state, *key))[1:5]
 
 
-def _fractions(shape, seed):
-    """Return four arrays of numbers in [0, 1): taken in turn, they are what the seed gives."""
-    counter = [word for part in tf.unstack(tf.cast(seed, tf.int64)) for word in _words(part)]
-    k0, k1, c2, c3 = _philox(counter, [0 * counter[0] + part for part in (0x3EC8F720, 0x02461E29)])
-    blocks = tf.cast(tf.range((tf.reduce_prod(tf.cast(shape, tf.int32)) + 3) // 4), tf.uint32)
+def _fractions(shape, seeds):
+    """Return four arrays [lane, place] of numbers in [0, 1): taken in turn, they are what the lane's seed gives."""
+    counter = [word for part in tf.unstack(tf.cast(seeds, tf.int64), axis=1) for word in _words(part)]
+    scrambled = _philox(counter, [0 * counter[0] + part for part in (0x3EC8F720, 0x02461E29)])
+    k0, k1, c2, c3 = (word[:, None] for word in scrambled)
+    blocks = tf.cast(tf.range((tf.reduce_prod(shape) + 3) // 4), tf.uint32)
     words = _philox((blocks, tf.constant(0, tf.uint32), c2, c3), (k0, k1))
     return [tf.cast(word & 0x7FFFFF, tf.float32) * 2.0**-23 for word in words]
 
 
-def _in_turn(parts, shape):
-    return tf.reshape(tf.reshape(tf.stack(parts, -1), [-1])[: tf.reduce_prod(tf.cast(shape, tf.int32))], shape)
+def _normal_of_lanes(shape, seeds):
+    """Return normal numbers by Box and Muller's transform of pairs."""
+    numbers, parts = _fractions(shape, seeds), []
+    for one, other in numbers[:2], numbers[2:]:
+        radius, angle = tf.sqrt(-2 * tf.math.log(tf.maximum(one, 1e-7))), 2 * math.pi * other
+        parts += [radius * tf.sin(angle), radius * tf.cos(angle)]
+    return parts
+
+
+def _drawn(kind, of_lanes, asked):
+    """Draw for all lanes at once: shorter than to convert, operation by operation, what draws for one."""
+    if asked.get_attr("dtype") != tf.float32:
+        return _KEPT[kind](asked)
+    shape, seeds = tf.cast(asked.unstacked_input(0), tf.int32), asked.stacked_input(1)
+    lanes, parts = tf.shape(seeds)[:1], tf.stack(of_lanes(shape, seeds), -1)
+    in_turn = tf.reshape(parts, tf.concat([lanes, [-1]], 0))[:, : tf.reduce_prod(shape)]
+    return pfor.wrap(tf.reshape(in_turn, tf.concat([lanes, shape], 0)), True)
 
 
 def _uniform(shape, seed, minval=0, maxval=None, dtype=tf.float32, *more, **how):
     if tf.as_dtype(dtype) != tf.float32:
         return _KEPT["stateless_uniform"](shape, seed, minval, maxval, dtype, *more, **how)
     minval, maxval = tf.cast(minval, tf.float32), tf.cast(1 if maxval is None else maxval, tf.float32)
-    return _in_turn(_fractions(shape, seed), shape) * (maxval - minval) + minval
+    return tf.raw_ops.StatelessRandomUniform(shape=shape, seed=seed) * (maxval - minval) + minval
 
 
 def _normal(shape, seed, mean=0.0, stddev=1.0, dtype=tf.float32, *more, **how):
-    """Return normal numbers by Box and Muller's transform of pairs."""
     if tf.as_dtype(dtype) != tf.float32:
         return _KEPT["stateless_normal"](shape, seed, mean, stddev, dtype, *more, **how)
-    numbers, parts = _fractions(shape, seed), []
-    for one, other in numbers[:2], numbers[2:]:
-        radius, angle = tf.sqrt(-2 * tf.math.log(tf.maximum(one, 1e-7))), 2 * math.pi * other
-        parts += [radius * tf.sin(angle), radius * tf.cos(angle)]
-    return _in_turn(parts, shape) * stddev + mean
+    return tf.raw_ops.StatelessRandomNormal(shape=shape, seed=seed) * stddev + mean
 
 
 def _dropout(x, rate, seed, rng_alg=None, noise_shape=None, name=None):
@@ -224,7 +235,8 @@ def _sum(kind, asked):
         return _KEPT[kind](asked)
     count = math.prod(shape[first:end])
     x = tf.reshape(x, [-1, count, math.prod(shape[end:])])
-    x = tf.matmul(tf.ones_like(x[..., :1]), x, transpose_a=True) / (count if kind == "Mean" else 1)
+    ones = tf.fill([x.shape[0], count, 1], 1.0) if x.shape[0] else tf.ones_like(x[..., :1])
+    x = tf.matmul(ones, x, transpose_a=True) / (count if kind == "Mean" else 1)
     kept = [1] * len(axes) if not bias and asked.get_attr("keep_dims") else []
     return pfor.wrap(tf.reshape(x, [-1, *shape[:first], *kept, *shape[end:]]), True)
 
@@ -244,6 +256,8 @@ SUBSTITUTES = (
     (vars(backend.core), "cond", _cond),
     (vars(backend), "rnn", _rnn),
     (vars(backend), "cudnn_ok", lambda *arguments, **how: False),
+    (CONVERTERS, (uniform := "StatelessRandomUniform"), functools.partial(_drawn, uniform, _fractions)),
+    (CONVERTERS, (normal := "StatelessRandomNormal"), functools.partial(_drawn, normal, _normal_of_lanes)),
     *((CONVERTERS, kind, functools.partial(_sum, kind)) for kind in ("Sum", "Mean", "BiasAddGrad")),
 )
 _KEPT = {name: place[name] for place, name, _ in SUBSTITUTES}

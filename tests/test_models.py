@@ -1,7 +1,7 @@
 """What a sweep can train, and the page that says so: each row is proven against Keras's own training.
 
 A lane's whole run is compared with ``model.fit`` from the same start: the loss of every step, the weights at the end,
-and ``model.evaluate``. ``python tests/test_models.py`` writes the page anew.
+and what ``model.test_on_batch`` returns. ``python tests/test_models.py`` writes the page anew.
 """
 
 from pathlib import Path
@@ -14,23 +14,28 @@ import pytest
 from lrlib import keras_hooks, proof
 from lrlib.datasets import batches, count, each
 from lrlib.lanes import Start
+from lrlib.program import CONVOLUTIONS
 from lrlib.sweep import sweep
-from models import CASES, LAYERS, MODELS, OPTIMIZERS, compiled, data_for, kinds_in
+from models import CASES, FAMILIES, LAYERS, MODELS, OPTIMIZERS, compiled, data_for, kinds_in, together
 from refusal import refused
 
-STEPS, BATCH, SEED = 8, 8, 4
-FEW = 4  # steps that show what a layer does; an optimizer may do something else at every third
+BATCH, SEED = 4, 4
 PAGE = Path(__file__).parents[1] / "models.md"
 
 
 @pytest.fixture
-def whatever_it_learns(monkeypatch):
-    """Let no lane count as failed: some learn next to nothing in so few steps, and the weights are wanted."""
+def whole_runs(monkeypatch):
+    """Let no lane count as failed, for some learn next to nothing in so few steps, and the weights are wanted.
+
+    Nor does anything else prove a model; and XLA, whose work takes seconds, compiles what asks for it alone.
+    """
     nothing = lambda loss, _: {"failed": np.zeros(loss.shape[1], bool), "failed_since": np.full(loss.shape[1], -1)}  # noqa: E731
     monkeypatch.setattr("lrlib.training.failures", nothing)
+    monkeypatch.setattr("lrlib.sweep.prove", lambda job: None)
+    monkeypatch.setattr("lrlib.program.CONVOLUTIONS", ())
 
 
-def swept(model, data, rate, engine="vectorized", steps=FEW):
+def swept(model, data, rate, engine="vectorized", steps=4):
     rates = [rate, 1e4 * rate]  # the lane of the second is far too large, and only keeps the other company
     return sweep(model, data, rates, [SEED], steps=steps, batch_size=BATCH, weights=True, engine=engine)
 
@@ -50,29 +55,53 @@ def compare(model, data, rate, runs):
     for variable, start, mine, own in zip(model.weights, begun, runs.weights(), model.get_weights(), strict=False):
         change = max(np.abs(own - start).max(initial=0), 1e-3)
         np.testing.assert_allclose(mine / change, own / change, atol=5e-4, err_msg=variable.path)
-    loss = model.evaluate(x, y, BATCH, sample_weight=weight[0] if weight else None, verbose=0, return_dict=True)["loss"]
+    model.reset_metrics()
+    loss = model.test_on_batch(x, y, weight[0] if weight else None, return_dict=True)["loss"]
     np.testing.assert_allclose(lane.test_loss, loss, rtol=5e-5)
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.what)
-def test_a_lane_is_what_keras_trains(case, monkeypatch, whatever_it_learns):
-    model, engine = case.make(), "loop" if case.how == "by loop" else "vectorized"
+def trains_like_keras(model, rate, **how):
     data = data_for(model)
-    if case.how == "refused":
-        refused(lambda: swept(model, data, case.rate), ValueError, case.reason)
-        return
-    monkeypatch.setattr("lrlib.sweep.prove", lambda job: None)  # here the whole run is the proof
-    if case.what != "convolutions of a plane":  # the only ones that XLA compiles here: that takes seconds
-        monkeypatch.setattr("lrlib.program.CONVOLUTIONS", ())
+    compare(model, data, rate, swept(model, data, rate, **how))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_lanes_of_many_layers_are_what_keras_trains(family, whole_runs, monkeypatch):
+    """All rows of a family are branches of one model; where that fails, each alone says whether it is its fault."""
+    rows = [row for row in FAMILIES[family] if row.how != "refused"]
+    engine = "loop" if family == "by loop" else "vectorized"
+    if family == "planes":
+        monkeypatch.setattr("lrlib.program.CONVOLUTIONS", CONVOLUTIONS)
+    try:
+        trains_like_keras(together(rows), 0.002, engine=engine)
+    except Exception as error:
+        error.add_note(f"Of {family} these fail alone: {', '.join(fail_alone(rows, engine)) or 'none'}.")
+        raise
+
+
+def fail_alone(rows, engine):
+    for row in rows:
+        try:
+            trains_like_keras(row.make(), row.rate, engine=engine)
+        except Exception:
+            yield row.what
+
+
+@pytest.mark.parametrize("case", [c for c in (*MODELS, *OPTIMIZERS) if c.how != "refused"], ids=lambda case: case.what)
+def test_a_lane_is_what_keras_trains(case, whole_runs):
+    trains_like_keras(case.make(), case.rate, steps=case.steps)
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.how != "vectorized"], ids=lambda case: case.what)
+def test_what_cannot_be_vectorized_is_refused(case):
+    model, expected = case.make(), [case.reason]
     if case.how == "by loop":
         (name,) = [layer.name for layer in model.layers if type(layer).__name__ in shown(case)]
         expected = f"its layer {name!r} needs the operation {case.reason}", "engine='loop'"
-        refused(lambda: swept(model, data, case.rate), ValueError, *expected)
-    steps = STEPS if case in OPTIMIZERS else FEW
-    compare(model, data, case.rate, swept(model, data, case.rate, engine, steps))
+    refused(lambda: swept(model, data_for(model), case.rate), ValueError, *expected)
 
 
-def test_samples_have_weights(whatever_it_learns):
+def test_samples_have_weights(whole_runs):
     model = compiled(keras.Sequential([keras.Input((6,)), keras.layers.Dense(2)]))
     data = data_for(model, weights=True)
     compare(model, data, 0.02, swept(model, data, 0.02))
@@ -90,7 +119,7 @@ def test_one_after_the_other_is_the_same_with_the_same_record():
     model = keras.Sequential([keras.Input((6,)), *parts])
     optimizer = keras.optimizers.AdamW(weight_decay=0.1, epsilon=1e-3, clipnorm=1.0, use_ema=True, ema_momentum=0.5)
     model.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-    how = dict(steps=STEPS, batch_size=BATCH, record_every=3, weights=True, schedule=lambda step: 1 / (1 + step))
+    how = dict(steps=8, batch_size=8, record_every=3, weights=True, schedule=lambda step: 1 / (1 + step))
     how["also"] = {"last": [1.0, 0.3]}
     at_once, by_loop = (
         sweep(model, data, [0.05, 0.1], [4, 0], engine=engine, **how) for engine in ("vectorized", "loop")
@@ -145,7 +174,7 @@ TEXT = """\
 
 {{py:func}}`lrlib.sweep.sweep` trains any Keras model in many lanes at once, as far as TensorFlow can. What stands here
 was found by tests, and this page is written by them: for each row a whole run of a lane was compared with Keras's own
-training from the same start, the loss of every step, the weights at the end and what `evaluate` returns, to the
+training from the same start, the loss of every step, the weights at the end and the loss of the test part, to the
 rounding of float32.
 
 - **vectorized** – all lanes at once, in one program;
