@@ -47,6 +47,12 @@ def noisy(**how):
     return model
 
 
+@pytest.fixture(scope="module")
+def model():
+    """One for the tests after which a model is what it was."""
+    return noisy()
+
+
 def everything(model):
     """All that a range test could change, as values that can be compared."""
     optimizers = model.optimizer, model.held["optimizer"]
@@ -68,15 +74,14 @@ def drawing():
         yield PIECES[random.randrange(6) if np.random.rand() < 0.5 else 0]  # noqa: NPY002
 
 
-def test_after_a_quiet_end():
-    model = noisy()
+def test_after_a_quiet_end(model):
     before = everything(model)
     range_test(model, drawing(), steps=9, start_rate=1e-3, repeats=2)
     assert everything(model) == before
 
 
-def test_tensorflow_s_own_numbers_go_on_as_if_there_had_been_no_test():
-    model, drawn = noisy(), []
+def test_tensorflow_s_own_numbers_go_on_as_if_there_had_been_no_test(model):
+    drawn = []
     for tested in (False, True):
         tf.random.set_seed(3)
         dataset = tf.data.Dataset.from_tensor_slices((X, X[:, :1])).shuffle(24).batch(4)
@@ -87,12 +92,11 @@ def test_tensorflow_s_own_numbers_go_on_as_if_there_had_been_no_test():
 
 
 @pytest.mark.parametrize("error", [KeyError("a broken batch"), KeyboardInterrupt()], ids=["error", "Ctrl-C"])
-def test_after_an_error_in_the_data(error):
+def test_after_an_error_in_the_data(error, model):
     def broken(number):
         yield from PIECES[:number]
         raise error
 
-    model = noisy()
     before = everything(model)
     for number in (0, 1, 4):
         with pytest.raises(type(error)):
@@ -100,8 +104,7 @@ def test_after_an_error_in_the_data(error):
         assert everything(model) == before
 
 
-def test_what_a_step_of_one_s_own_makes_trainable_is_frozen_again():
-    model = noisy()
+def test_what_a_step_of_one_s_own_makes_trainable_is_frozen_again(model):
     with pytest.raises(ValueError, match="over"), as_it_was(model):
         model.parts[0].trainable = True
         model.last.trainable = False
@@ -212,7 +215,7 @@ def test_ctrl_c_comes_after_a_block_that_does_not_let_it_and_before_any_other_st
     assert seen == ["held", "held again"]
 
 
-def test_a_handler_of_one_s_own_is_called_and_a_thread_is_left_alone():
+def test_a_handler_of_one_s_own_is_called_and_a_thread_is_left_alone(model):
     heard, theirs = [], signal.getsignal(signal.SIGINT)
     signal.signal(signal.SIGINT, lambda *_: heard.append(1))
     try:
@@ -227,7 +230,7 @@ def test_a_handler_of_one_s_own_is_called_and_a_thread_is_left_alone():
     finally:
         signal.signal(signal.SIGINT, theirs)
     results = []
-    thread = threading.Thread(target=lambda: results.append(range_test(noisy(), PIECES, steps=3)))
+    thread = threading.Thread(target=lambda: results.append(range_test(model, PIECES, steps=3)))
     thread.start()
     thread.join()
     assert results[0].losses.shape == (1, 3) and signal.getsignal(signal.SIGINT) is theirs

@@ -133,7 +133,7 @@ def test_chapters_are_compared_with_the_run_that_the_book_is_built_from(tmp_path
     for file, notebook in notebooks.items():
         cache.cache_notebook_bundle(CacheBundleIn(notebook, str(file)), check_validity=False)
     command = [sys.executable, "-m", "pytest", "--nbval", "--nbval-current-env", "-p", "tools.executed", "-rfE"]
-    command += ["--color=no", "--executed", str(tmp_path), *map(str, notebooks)]
+    command += ["--color=no", "--tb=line", "--executed", str(tmp_path), *map(str, notebooks)]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     wrong = [line.split(" - ")[0] for line in run.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
     assert sorted(line for line in wrong if line.startswith("FAILED")) == sorted([printed, drawn])

@@ -7,6 +7,7 @@ gradient of its only weight is 1 at every step and -Δw / 1 is the rate.
 import copy
 import csv
 import dataclasses
+import functools
 import gc
 import json
 import math
@@ -41,7 +42,9 @@ SCHEDULES = [
 FALLING = ExponentialDecay(0.4, 3, 0.5)  # a different rate at every step
 each_schedule = pytest.mark.parametrize("schedule", SCHEDULES, ids=repr)
 
-DATA = np.ones((8, 1), "float32")  # 8 batches of one
+DATA = np.ones((8, 1), "float32")
+# Made once: of arrays Keras makes such batches at every fit, which costs more than to train on them.
+BATCHES = {size: tf.data.Dataset.from_tensor_slices((DATA, DATA)).batch(size) for size in (1, 2, 8)}
 
 
 def mean_output(_, output):
@@ -57,12 +60,12 @@ def one_weight(schedule=FALLING, *, optimizer=None, **compiling):
     return model
 
 
-def fit(model, callbacks=(), x=DATA, **how):
+def fit(model, callbacks=(), data=BATCHES[1], **how):
     """Train for one epoch and return the weight before and after every batch."""
     weight = lambda: float(np.ravel(model.get_weights()[0])[0])  # noqa: E731
     path = [weight()]
     watch = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: path.append(weight()))
-    model.fit(x, x, batch_size=1, shuffle=False, verbose=0, callbacks=[watch, *callbacks], **how)
+    model.fit(data, shuffle=False, verbose=0, callbacks=[watch, *callbacks], **how)
     return np.array(path)
 
 
@@ -349,11 +352,19 @@ def test_what_is_not_registered_trains_but_is_not_saved(tmp_path):
 # Stairs in compiled functions, against exact arithmetic
 
 
+@functools.cache
+def stairs():
+    """Steps around the ends of stairs of every length, and how many stairs lie behind each, in whole numbers."""
+    steps = np.array([steps_around(length) for length in LENGTHS])
+    return steps, np.array(
+        [[stairs_behind(t, length) for t in row] for row, length in zip(steps, LENGTHS, strict=True)]
+    )
+
+
 @pytest.mark.parametrize("mode", ["eager", "graph", "xla"])
 @pytest.mark.parametrize("kind", [StepDecay, ExponentialDecay, InverseTimeDecay])
 def test_every_stair_begins_on_time_in_every_mode(kind, mode):
-    steps = np.array([steps_around(length) for length in LENGTHS])
-    behind = np.array([[stairs_behind(t, length) for t in row] for row, length in zip(steps, LENGTHS, strict=True)])
+    steps, behind = stairs()
     schedule = kind(1.0, 1, 0.999) if kind is StepDecay else kind(1.0, 1, 0.999, staircase=True)
     # all lengths at once: as constants of the function, where a compiler would multiply by their reciprocals
     object.__setattr__(schedule, "decay_steps", np.array(LENGTHS)[:, None])
@@ -373,7 +384,7 @@ def test_every_stair_begins_on_time_in_every_mode(kind, mode):
 def test_in_fit_a_stair_begins_on_time(length):
     schedule = StepDecay(0.5, length, 0.5)
     model = one_weight(schedule)
-    rates = -np.diff(fit(model, x=np.ones((3 * length + 1, 1), "float32")))
+    rates = -np.diff(fit(model, data=BATCHES[1].take(1).repeat(3 * length + 1)))
     assert np.flatnonzero(rates[1:] < 0.75 * rates[:-1]).tolist() == [length - 1, 2 * length - 1, 3 * length - 1]
     np.testing.assert_allclose(rates, schedule.planned(3 * length + 1), rtol=1e-4)
 
@@ -404,7 +415,7 @@ def test_keras_own_staircase_falls_one_step_late_in_fit():
     theirs = keras.optimizers.schedules.ExponentialDecay(0.5, 41, 0.5, staircase=True)
     model = one_weight(optimizer=keras.optimizers.SGD(theirs))
     with AppliedRates(model) as applied:
-        rates = -np.diff(fit(model, x=np.ones((45, 1), "float32")))
+        rates = -np.diff(fit(model, data=BATCHES[1].take(1).repeat(45)))
     assert np.flatnonzero(rates < 0.3)[0] == np.flatnonzero(applied.rates < 0.3)[0] == 42
 
 
@@ -442,22 +453,45 @@ def test_fit_again_and_initial_epoch_go_on_in_the_schedule():
     assert applied.rates.tolist() == in_float32(FALLING.planned(16))
 
 
-def test_a_new_process_goes_on_in_the_schedule(tmp_path):
-    model = one_weight()
-    fit(model)
-    model.save(tmp_path / "model.keras")
-    program = """
-from lrlib.quiet import keras
+ANEW = """
+import json, sys
+from lrlib.quiet import keras, tf
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
+)
 import numpy as np
-from lrlib.keras import AppliedRates
-model = keras.models.load_model({path!r}, custom_objects={{"mean_output": lambda _, y: keras.ops.mean(y)}})
-with AppliedRates(model) as applied:
-    model.fit(np.ones((8, 1)), np.ones((8, 1)), batch_size=1, verbose=0)
-print(applied.rates.tolist())
+from lrlib import ExponentialDecay
+from lrlib.keras import AppliedRates, KerasSchedule
+
+loaded = keras.models.load_model(sys.argv[1], custom_objects={"mean_output": lambda _, y: keras.ops.mean(y)})
+with AppliedRates(loaded) as applied:
+    loaded.fit(np.ones((8, 1)), np.ones((8, 1)), batch_size=1, verbose=0)
+
+with tf.distribute.MirroredStrategy(["/cpu:0", "/cpu:1"]).scope():
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(2), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(KerasSchedule(ExponentialDecay(0.4, 3, 0.5))), "mse", jit_compile=False)
+    with AppliedRates(model) as inside:
+        model.fit(np.ones((8, 1)), np.ones((8, 1)), batch_size=2, verbose=0)
+with AppliedRates(model) as outside:
+    model.fit(np.ones((8, 1)), np.ones((8, 1)), batch_size=2, verbose=0)
+print(json.dumps([each.rates.tolist() for each in (applied, inside, outside)]))
 """
-    program = program.format(path=str(tmp_path / "model.keras"))
-    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert json.loads(run.stdout) == in_float32(FALLING.planned(16)[8:])
+
+
+@pytest.fixture(scope="module")
+def anew(tmp_path_factory):
+    """What a new process applies: to a model that was saved after 8 steps, and in and out of a distribution's scope."""
+    model, file = one_weight(), tmp_path_factory.mktemp("anew") / "model.keras"
+    fit(model)
+    model.save(file)
+    command = [sys.executable, "-W", "ignore", "-c", ANEW, file]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    return json.loads(run.stdout.splitlines()[-1])
+
+
+def test_a_new_process_goes_on_in_the_schedule(anew):
+    assert anew[0] == in_float32(FALLING.planned(16)[8:])
 
 
 @pytest.mark.parametrize("form", ["with", "callback"])
@@ -916,7 +950,7 @@ def two_nets(**how):
 
 
 def train(model, callbacks=()):
-    return model.fit(DATA, DATA, batch_size=2, verbose=0, callbacks=list(callbacks)).history
+    return model.fit(BATCHES[2], shuffle=False, verbose=0, callbacks=list(callbacks)).history
 
 
 @pytest.mark.parametrize("by_hand", [True, False])
@@ -1035,7 +1069,7 @@ def test_different_rates_in_one_update_are_an_error(kind, form):
         else:
             train(model, [applied])
     refused(lambda: applied.rates, RuntimeError, "one rate for an update cannot say what was applied")
-    model.fit(DATA, DATA, verbose=0)
+    train(model)
     untouched(model, model.train_function)
 
 
@@ -1103,30 +1137,8 @@ def test_iterations_that_are_set_in_the_block_are_no_updates():
     assert applied.rates.tolist() == [*EIGHT, *EIGHT, *in_float32(FALLING.planned(108)[100:])]
 
 
-DISTRIBUTED = """
-from lrlib.quiet import keras, tf
-tf.config.set_logical_device_configuration(
-    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
-)
-import numpy as np
-from lrlib import ExponentialDecay
-from lrlib.keras import AppliedRates, KerasSchedule
-with tf.distribute.MirroredStrategy(["/cpu:0", "/cpu:1"]).scope():
-    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(2), keras.layers.Dense(1)])
-    model.compile(keras.optimizers.SGD(KerasSchedule(ExponentialDecay(0.4, 3, 0.5))), "mse", jit_compile=False)
-    with AppliedRates(model) as inside:
-        model.fit(np.ones((8, 1)), np.ones((8, 1)), batch_size=2, verbose=0)
-with AppliedRates(model) as outside:
-    model.fit(np.ones((8, 1)), np.ones((8, 1)), batch_size=2, verbose=0)
-print([*inside.rates.tolist(), *outside.rates.tolist()])
-"""
-
-
-def test_one_made_inside_the_scope_of_a_distribution_can_be_read():
-    run = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", DISTRIBUTED], capture_output=True, text=True, check=True
-    )
-    assert json.loads(run.stdout.splitlines()[-1]) == EIGHT
+def test_one_made_inside_the_scope_of_a_distribution_can_be_read(anew):
+    assert anew[1] + anew[2] == EIGHT
 
 
 # As a callback

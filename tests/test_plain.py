@@ -22,6 +22,7 @@ ANSWER = re.compile(r"<details>\n<summary>Answer</summary>\n\n(.*?)\n\n</details
 CITATION = r"(?:[\w.-]+(?: and [\w.-]+| et al\.)?)"
 GLOSSARY = site_plain.terms((ROOT / "glossary.md").read_text(encoding="utf8"))
 _, WORKS = notebooks.bibliography()
+EXPORTER = HTMLExporter(template_name="basic")
 
 each_chapter = pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
 
@@ -60,7 +61,7 @@ def test_nothing_raw_is_shown_by_another_viewer(path):
         for output in [output for output in cell.outputs if "data" in output]:
             for picture in [kind for kind in output.data if kind.startswith("image/")]:
                 del output.data[picture]  # which are most of the file, and no text
-    page, _ = HTMLExporter(template_name="basic").from_notebook_node(notebook)
+    page, _ = EXPORTER.from_notebook_node(notebook)
     page = BeautifulSoup(page, "html.parser")
     for element in page.select("code, pre, .jp-InputArea, script, style"):
         element.decompose()

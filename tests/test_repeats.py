@@ -109,17 +109,21 @@ class OwnStep(keras.Sequential):
 
 
 @pytest.mark.parametrize(
-    ("model", "data", "how"),
+    ("make", "data", "how"),
     [
-        (classifier(keras.optimizers.SGD(KerasSchedule(ExponentialDecay(0.1, 9, 0.5)))), (X, Y), {}),
-        (classifier(keras.optimizers.SGD(gradient_accumulation_steps=2)), (X, Y), {}),
-        (classifier(cls=OwnStep), (X, Y), {}),
-        (classifier(run_eagerly=True), (X, Y), {}),
-        (classifier("sgd", keras.layers.Lambda(through_numpy)), (X, Y), {}),
-        (classifier(loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction=None)), (X, Y), {}),
-        (classifier(trained=True), (X, Y), {"fresh_weights": True}),
-        (classifier(), [(X, Y)], {"batch_size": None}),
-        (classifier(metrics=["accuracy"]), (X, Y), {"metric": "accuracy"}),
+        (lambda: classifier(keras.optimizers.SGD(KerasSchedule(ExponentialDecay(0.1, 9, 0.5)))), (X, Y), {}),
+        (lambda: classifier(keras.optimizers.SGD(gradient_accumulation_steps=2)), (X, Y), {}),
+        (lambda: classifier(cls=OwnStep), (X, Y), {}),
+        (lambda: classifier(run_eagerly=True), (X, Y), {}),
+        (lambda: classifier("sgd", keras.layers.Lambda(through_numpy)), (X, Y), {}),
+        (
+            lambda: classifier(loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction=None)),
+            (X, Y),
+            {},
+        ),
+        (lambda: classifier(trained=True), (X, Y), {"fresh_weights": True}),
+        (lambda: classifier(), [(X, Y)], {"batch_size": None}),
+        (lambda: classifier(metrics=["accuracy"]), (X, Y), {"metric": "accuracy"}),
     ],
     ids=[
         "schedule",
@@ -133,10 +137,10 @@ class OwnStep(keras.Sequential):
         "accuracy",
     ],
 )
-def test_what_a_sweep_cannot_do_is_done_one_after_the_other(monkeypatch, model, data, how):
+def test_what_a_sweep_cannot_do_is_done_one_after_the_other(monkeypatch, make, data, how):
     ran, repeat = [], MODULE._repeat
     monkeypatch.setattr(MODULE, "_repeat", lambda *given: ran.append(1) or repeat(*given))
-    assert run(model, data, steps=3, **how).losses.shape == (3, 3) and len(ran) == 3
+    assert run(make(), data, steps=3, **how).losses.shape == (3, 3) and len(ran) == 3
 
 
 def test_an_error_that_is_no_refusal_comes_out(monkeypatch):

@@ -10,6 +10,7 @@ Without names it runs all of them. With --check nothing is run or written: it fa
 import argparse
 import ast
 import base64
+import functools
 import io
 import os
 import re
@@ -46,6 +47,7 @@ class Plain(Backend):
         return text
 
 
+@functools.cache  # it takes longer than all else that is filled in
 def bibliography():
     """The works of references.bib, by author and year."""
     entries = parse_file(CHAPTERS.parent / "references.bib").entries
