@@ -16,7 +16,11 @@ LONGEST = [
     "sweep",
     "range_test",
     "as_it_was",
+    "repeats",
     "recipes",
+    "bench",
+    "imports",
+    "find_rate",
     "second_axis",
     "proof",
 ]

@@ -3,6 +3,7 @@
 import ast
 import base64
 import difflib
+import functools
 import json
 import re
 import struct
@@ -40,9 +41,15 @@ END = ["Check yourself", "Exercises", "In short", "Open questions", "Further rea
 each_chapter = pytest.mark.parametrize("cells", CHAPTERS, ids=lambda path: path.stem, indirect=True)
 
 
+@functools.cache
+def stored(path):
+    """A chapter, read once for all that is asked of it; who would change it takes a copy."""
+    return nbformat.read(path, as_version=4)
+
+
 @pytest.fixture
 def cells(request):
-    return nbformat.read(request.param, as_version=4).cells
+    return stored(request.param).cells
 
 
 def tags(cell):
@@ -429,7 +436,7 @@ def judged(heading):
 @pytest.mark.parametrize("statement", STATEMENTS, ids=lambda statement: statement["id"])
 def test_every_trial_has_its_heading_its_label_and_the_quotation(statement):
     (path,) = [path for path in CHAPTERS if number(path) == statement["chapter"]]
-    cells = nbformat.read(path, as_version=4).cells
+    cells = stored(path).cells
     name, text = statement["id"], "\n\n".join(cell.source for cell in markdown(cells))
     assert [h for _, level, h in headings(cells) if level == 3 and "on trial" in h and name in judged(h)], (
         "### … on trial"

@@ -220,7 +220,7 @@ def everything(model):
 
 def used():
     model = linear(keras.optimizers.SGD(0.25, momentum=0.5))
-    model.fit(DIABETES.x_train, DIABETES.y_train, verbose=0)
+    model.train_on_batch(DIABETES.x_train[:32], DIABETES.y_train[:32])
     return model
 
 

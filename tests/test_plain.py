@@ -1,6 +1,7 @@
 """A chapter is read on GitHub and in JupyterLab too: its text is plain, and the site is told what only Sphinx knows."""
 
 import base64
+import copy
 import io
 import re
 import sys
@@ -11,7 +12,7 @@ from bs4 import BeautifulSoup
 from nbconvert import HTMLExporter
 from PIL import Image
 
-from test_chapters import CHAPTERS, ROOT, code, markdown, rich
+from test_chapters import CHAPTERS, ROOT, code, markdown, rich, stored
 
 sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "_ext")]
 import notebooks  # noqa: E402
@@ -27,12 +28,8 @@ EXPORTER = HTMLExporter(template_name="basic")
 each_chapter = pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
 
 
-def read(path):
-    return nbformat.read(path, as_version=4)
-
-
 def text(path):
-    return "\n\n".join(cell.source for cell in markdown(read(path).cells))
+    return "\n\n".join(cell.source for cell in markdown(stored(path).cells))
 
 
 def links(source):
@@ -44,7 +41,7 @@ def links(source):
 
 @each_chapter
 def test_nothing_that_only_sphinx_knows(path):
-    cells = read(path).cells
+    cells = stored(path).cells
     seen = [cell.source for cell in markdown(cells)] + [
         said for cell in code(cells) for said in rich(cell, "text/markdown")
     ]
@@ -55,7 +52,7 @@ def test_nothing_that_only_sphinx_knows(path):
 @each_chapter
 def test_nothing_raw_is_shown_by_another_viewer(path):
     """nbconvert stands for all of them; what stands in code is meant to be read as it is."""
-    notebook = read(path)
+    notebook = copy.deepcopy(stored(path))
     for cell in code(notebook.cells):
         cell.source = ""
         for output in [output for output in cell.outputs if "data" in output]:
@@ -85,7 +82,7 @@ def test_no_line_begins_with_a_comment(path):
 
 @each_chapter
 def test_what_is_folded_is_closed(path):
-    for cell in markdown(read(path).cells):
+    for cell in markdown(stored(path).cells):
         tags = re.findall(r"</?details>", cell.source)
         assert tags == ["<details>", "</details>"] * (len(tags) // 2), cell.id
         assert cell.source.count("<details") == len(tags) // 2, cell.id
@@ -94,7 +91,7 @@ def test_what_is_folded_is_closed(path):
 @each_chapter
 def test_every_answer_gives_a_reason_for_every_option(path):
     """The right one comes first and is called right; each option of the question has one item."""
-    (check,) = [cell.source for cell in markdown(read(path).cells) if cell.source.startswith("## Check yourself")]
+    (check,) = [cell.source for cell in markdown(stored(path).cells) if cell.source.startswith("## Check yourself")]
     questions = check.split("</details>")[:-1]
     assert 2 <= len(questions) <= 4
     for question in questions:
@@ -138,7 +135,7 @@ def test_citations_are_those_of_the_bibliography(path):
 
 @each_chapter
 def test_a_notebook_says_how_to_get_what_it_needs(path):
-    first = code(read(path).cells)[0].source.splitlines()
+    first = code(stored(path).cells)[0].source.splitlines()
     assert first[0].startswith("# To run this notebook: git clone https://github.com/")
     assert first[1].endswith("pip install -r requirements.txt")
 
@@ -146,7 +143,7 @@ def test_a_notebook_says_how_to_get_what_it_needs(path):
 @each_chapter
 def test_every_figure_can_be_seen_in_a_notebook_that_is_not_trusted(path):
     """JupyterLab shows no SVG there; PNG it does. In 256 colours a PNG takes a third of the room."""
-    for cell in code(read(path).cells):
+    for cell in code(stored(path).cells):
         for output in cell.outputs:
             data = output.get("data", {})
             assert "image/svg+xml" not in data or "image/png" in data, cell.id
@@ -228,7 +225,7 @@ def test_the_references_are_the_works_that_are_cited():
 def test_number_or_references_typed_by_hand_are_noticed(path):
     """The check compares the file with what is filled in, so a changed digit or a lost reference fails it."""
     right = path.read_text(encoding="utf8")
-    assert notebooks.normalised(read(path)) == right
+    assert notebooks.normalised(copy.deepcopy(stored(path))) == right
     changed = [(r"(<!--[\w-]+-->)[^<]+", r"\g<1>123456"), (r'("## References\\n",\s*"\\n",\s*)"- [^\n]*\n', r"\1")]
     for pattern, by in changed:
         wrong = re.sub(pattern, by, right, count=1)

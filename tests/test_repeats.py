@@ -26,7 +26,7 @@ def classifier(optimizer="sgd", *layers, cls=keras.Sequential, trained=False, lo
     model.compile(optimizer, loss, **how)
     model.optimizer.build(model.trainable_variables)
     if trained:
-        model.fit(X, Y, batch_size=32, verbose=0)
+        model.train_on_batch(X[:32], Y[:32])
     return model
 
 
@@ -161,7 +161,9 @@ def test_fresh_weights_are_those_of_a_sweep():
     for lane, weights in enumerate((own, initial_weights(model, 8))):
         model.set_weights(weights)
         chosen = datasets.batches(len(X), 64, 1, seed=7 + lane)[0]
-        np.testing.assert_allclose(losses[0, lane], model.evaluate(X[chosen], Y[chosen], verbose=0), rtol=1e-5)
+        np.testing.assert_allclose(
+            losses[0, lane], model.compute_loss(X[chosen], Y[chosen], model(X[chosen])), rtol=1e-5
+        )
 
 
 @pytest.mark.parametrize("label", [-1, 2])

@@ -52,8 +52,8 @@ def identical(one, other):
 )
 def test_a_lane_is_what_keras_trains(optimizer, data):
     """With a schedule; every other optimizer trains in test_models.py."""
-    steps, seed, rate = 12, 3, 0.03
-    schedule = PiecewiseConstantDecay([5], [1.0, 0.2])
+    steps, seed, rate = 7, 3, 0.03
+    schedule = PiecewiseConstantDecay([4], [1.0, 0.2])
     model = model_for(data, OPTIMIZERS[optimizer]())
     lane = run(model, data, [0.5, rate], [1, seed], steps, schedule=schedule).sel(learning_rate=rate, seed=seed)
 
@@ -71,9 +71,11 @@ def test_a_lane_is_what_keras_trains(optimizer, data):
 
     for part in ("train", "validation", "test"):
         x, y = getattr(data, f"x_{part}"), getattr(data, f"y_{part}")
-        np.testing.assert_allclose(lane[f"{part}_loss"], model.evaluate(x, y, verbose=0), rtol=1e-4)
+        outputs = model(x)
+        loss = model.compute_loss(x, y if data.classes else y[:, None], outputs)
+        np.testing.assert_allclose(lane[f"{part}_loss"], loss, rtol=1e-4)
         if data.classes:
-            accuracy = (model.predict(x, verbose=0).argmax(axis=1) == y).mean()
+            accuracy = (outputs.numpy().argmax(axis=1) == y).mean()
             np.testing.assert_allclose(lane[f"{part}_accuracy"], accuracy, atol=1e-6)
 
 
@@ -447,7 +449,7 @@ def test_the_model_is_left_as_it_was():
     for used in (False, True):
         model = model_for(CANCER, keras.optimizers.Adam())
         if used:
-            model.fit(CANCER.x_train, CANCER.y_train, batch_size=64, verbose=0)
+            model.train_on_batch(CANCER.x_train[:64], CANCER.y_train[:64])
         variables = [*model.variables, *model.optimizer.variables]
         before = [v.numpy() for v in variables]
         function, config = model.train_function, str(model.get_config()) + str(model.optimizer.get_config())
@@ -463,7 +465,7 @@ def test_the_model_is_left_as_it_was():
 @pytest.mark.parametrize("end", ["refused", "not finite", "Ctrl-C"])
 def test_the_model_is_left_as_it_was_when_a_sweep_fails(end, monkeypatch):
     model = model_for(CANCER, keras.optimizers.Adam())
-    model.fit(CANCER.x_train, CANCER.y_train, batch_size=64, verbose=0)
+    model.train_on_batch(CANCER.x_train[:64], CANCER.y_train[:64])
     variables = [*model.variables, *model.optimizer.variables]
     before, function, own = [v.numpy() for v in variables], model.train_function, dict(vars(model.optimizer))
     data, error = CANCER, ValueError
