@@ -1,5 +1,6 @@
 """The algebra of schedules: what holds for every schedule, however it is put together of others."""
 
+import copy
 import json
 import math
 import pickle
@@ -442,9 +443,9 @@ def test_compiled_it_is_float64_and_then_cast_once(jit):
     from lrlib.quiet import tf
 
     steps = np.append(np.arange(300), [10**5, 10**6])
-    bridges = []
+    bridges, one = [], KerasSchedule(0.1)
     for schedule in EACH:  # their own look at whether they can be compiled would cost more than the rest
-        bridges.append(KerasSchedule(0.1))
+        bridges.append(copy.copy(one))
         bridges[-1].schedule = schedule
     rates = tf.function(lambda steps: [bridge(steps) for bridge in bridges], autograph=False, jit_compile=jit)
     for schedule, near in zip(EACH, rates(tf.constant(steps)), strict=True):

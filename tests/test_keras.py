@@ -51,11 +51,14 @@ def mean_output(_, output):
     return keras.ops.mean(output)
 
 
+bridge_of = functools.cache(KerasSchedule)  # it has no state, and its look at what can be compiled takes a while
+
+
 def one_weight(schedule=FALLING, *, optimizer=None, **compiling):
     """A model whose only weight has gradient 1 at every step."""
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros")])
     if optimizer is None:
-        optimizer = keras.optimizers.SGD(KerasSchedule(schedule))
+        optimizer = keras.optimizers.SGD(bridge_of(schedule))
     model.compile(optimizer, mean_output, **compiling)
     return model
 
