@@ -14,7 +14,7 @@
     return new RegExp(HAN.test(word) ? body : `(?<![\\p{L}\\p{N}])${body}`, "giu");
   };
 
-  const words = (question) => question.split(/[\s,;:"“”()，。；：]+/).filter((word) => /[\p{L}\p{N}]/u.test(word));
+  const words = (question) => [...new Set(question.split(/[\s,;:"“”()，。；：]+/))].filter((word) => /[\p{L}\p{N}]/u.test(word));
 
   const count = (text, word) => (text.match(word) ?? []).length;
 

@@ -4,6 +4,7 @@ Sphinx's own index knows single words, cut to their stems, and fetches whole pag
 is little, is searched as it stands, so in Chinese too, and is there to be quoted.
 """
 
+import itertools
 import json
 import re
 import shutil
@@ -75,6 +76,9 @@ def index(out, pages):
         text = (out / f"{page}.html").read_text(encoding="utf8")
         article = text[text.find("<article") : text.find("</article>")]
         sections = [[anchor, tidy(title), tidy(words)] for anchor, title, words in Sections(article).found]
+        for term, following in reversed([*itertools.pairwise(sections)]):
+            if term[0].startswith("term-"):
+                term[2] = term[2] or following[2]  # two terms with one explanation
         sections = [section for section in sections if section[1] or section[2]]
         if sections:
             rows.append([f"{page}.html", sections[0][1], sections])
