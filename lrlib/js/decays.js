@@ -67,7 +67,13 @@ lr-figure .lr-told { flex: 1 1 3rem; }
   function words(schedule, steps) {
     const { brief } = LrFigure;
     const { rates, travel, share, floor, rest } = run(schedule, steps);
-    const of = floor === rates[0] ? "as at the start" : floor > 0 ? `1/${brief(rates[0] / floor)} of the start` : "nothing is left";
+    const times = brief(floor / rates[0]), parts = brief(rates[0] / floor);
+    const of =
+      floor === rates[0] ? "as at the start"
+      : floor === 0 ? "nothing is left"
+      : times === "1" || parts === "1" ? "about as at the start"
+      : floor > rates[0] ? `${times} times the start`
+      : `1/${parts} of the start`;
     const missed = rest === undefined ? "" : `, and never reaches ${brief(rest)}, which is for step ${steps}`;
     return `${schedule.entry.title}: the last step has ${brief(floor)}, ${of}${missed}. Travel ${brief(travel, 3)}, ${brief(100 * share, 3)} % of the constant rate's.`;
   }

@@ -17,7 +17,7 @@ html[data-theme="dark"] lr-figure, body[data-jp-theme-light="false"] lr-figure {
   --grid: #444; --ground: #121212; --small: #8ab8f5; --right: #5fd0b3; --large: #f0b43c; --failed: #ff8a80;
   --exponential: #f58cc8; --focus: #8ab8f5; --map: #1b212b; }
 lr-figure .lr-plot { position: relative; }
-lr-figure svg { display: block; width: 100%; height: auto; overflow: hidden; touch-action: pan-y; user-select: none;
+lr-figure svg { display: block; width: 100%; height: auto; overflow: hidden; touch-action: pan-y pinch-zoom; user-select: none;
   font-size: 12px; }
 lr-figure svg text { fill: var(--ink); }
 lr-figure .lr-axis, lr-figure .lr-tick { stroke: var(--pale); stroke-width: 1; }
@@ -66,9 +66,12 @@ lr-figure[data-live] > img { display: none; }
   lr-figure .lr-row { display: none; }
 }
 @media (forced-colors: active) {
-  lr-figure { --ink: CanvasText; --pale: CanvasText; --grid: GrayText; --ground: Canvas; --small: CanvasText;
+  lr-figure, html[data-theme="dark"] lr-figure { --ink: CanvasText; --pale: CanvasText; --grid: GrayText; --ground: Canvas; --small: CanvasText;
     --right: CanvasText; --large: CanvasText; --failed: CanvasText; --exponential: CanvasText; --focus: Highlight; --map: Canvas; }
   lr-figure input[type="range"] { appearance: auto; }
+  lr-figure input[type="range"]::-webkit-slider-runnable-track { border: 1px solid CanvasText; }
+  lr-figure input[type="range"]::-moz-range-track { border: 1px solid CanvasText; }
+  lr-figure .lr-mark::before { forced-color-adjust: none; }
   lr-figure .lr-handle::after { border-color: Highlight; }
 }
 `;
@@ -96,7 +99,8 @@ lr-figure[data-live] > img { display: none; }
 
   let serial = 0;
 
-  /* The parts of a figure. Every control is a native one, so that it works by mouse, touch and keyboard. */
+  /* The parts of a figure. Every control is a native one, so that it works by mouse, touch and keyboard. On the way back
+     to a page a browser would set them as they were, and not the figure: autocomplete="off". */
   class Parts {
     constructor(host) {
       this.host = host;
@@ -124,7 +128,7 @@ lr-figure[data-live] > img { display: none; }
       const at = (v) => (log ? Math.log(v / min) / Math.log(max / min) : (v - min) / (max - min));
       const from = (p) => (log ? min * (max / min) ** p : min + (max - min) * p);
       const shown = html("span", { class: "lr-value", "aria-hidden": "true" });
-      const input = html("input", { type: "range", min: 0, max: steps, step: 1, "aria-label": label });
+      const input = html("input", { type: "range", min: 0, max: steps, step: 1, "aria-label": label, autocomplete: "off" });
       const slide = html("span", { class: "lr-slide" }, input);
       let current;
       let marked = [];
@@ -164,12 +168,19 @@ lr-figure[data-live] > img { display: none; }
         show();
         change(current);
       });
+      let before; // a finger that comes to scroll moves the slider first, and then back
+      input.addEventListener("pointerdown", () => (before = current), true);
+      input.addEventListener("pointercancel", () => {
+        if (before === current) return;
+        control.value = before;
+        change(current);
+      });
       control.value = value;
       return control;
     }
 
     choice({ label, options, value, change = () => {} }) {
-      const select = html("select", { "aria-label": label });
+      const select = html("select", { "aria-label": label, autocomplete: "off" });
       for (const [key, words] of Object.entries(options)) select.append(html("option", { value: key }, words));
       select.value = value ?? Object.keys(options)[0];
       select.addEventListener("change", () => change(select.value));
@@ -178,7 +189,7 @@ lr-figure[data-live] > img { display: none; }
     }
 
     tick({ label, value = false, change = () => {} }) {
-      const input = html("input", { type: "checkbox" });
+      const input = html("input", { type: "checkbox", autocomplete: "off" });
       input.checked = value;
       input.addEventListener("change", () => change(input.checked));
       return { element: html("label", {}, input, label), input, get value() { return input.checked; } };
@@ -199,7 +210,7 @@ lr-figure[data-live] > img { display: none; }
         const scale = plot.width / frame.width;
         move(X.from((event.clientX - frame.left) * scale), Y.from((event.clientY - frame.top) * scale));
       };
-      button.addEventListener("pointerdown", (event) => button.setPointerCapture(event.pointerId));
+      button.addEventListener("pointerdown", (event) => event.button || button.setPointerCapture(event.pointerId));
       button.addEventListener("pointermove", (event) => button.hasPointerCapture(event.pointerId) && follow(event));
       root.addEventListener("click", follow);
       const ways = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };

@@ -130,8 +130,15 @@ lr-figure .lr-seed { stroke-width: 1.3; stroke-opacity: .75; }
         const frame = u.svg.getBoundingClientRect();
         show(nearest(sweep.rates, u.X.from(((event.clientX - frame.left) * u.width) / frame.width)));
       };
-      u.svg.addEventListener("pointerdown", (event) => { u.svg.setPointerCapture(event.pointerId); follow(event); });
+      let before; // a finger that scrolls the page leaves the rate as it was
+      u.svg.addEventListener("pointerdown", (event) => {
+        if (event.button) return;
+        before = chosen;
+        u.svg.setPointerCapture(event.pointerId);
+        follow(event);
+      });
       u.svg.addEventListener("pointermove", (event) => u.svg.hasPointerCapture(event.pointerId) && follow(event));
+      u.svg.addEventListener("pointercancel", () => show(before));
       show(rate === undefined ? data.chosen : nearest(sweep.rates, rate));
     }
 

@@ -1,6 +1,9 @@
 """What a reader does that no other test does: fingers, other ways to write a number, the way back, wider letters."""
 
+import io
+
 import pytest
+from PIL import Image
 from where import CHAPTERS, PHONE
 
 NARROW = {"width": 320, "height": 256}  # a desk at 400 %
@@ -169,3 +172,67 @@ def test_below_the_squares_no_room_is_kept_for_words_that_no_finger_can_ask_for(
     page.keyboard.press("Tab")
     said, box = square.locator(".said").bounding_box(), square.bounding_box()
     assert said["y"] >= box["y"] + box["height"], "a keyboard asks for them"
+
+
+FIGURES = {
+    "bowl": (CHAPTERS[0], "Learning rate"),
+    "sweep": (CHAPTERS[3], "Learning rate"),
+    "decays": (CHAPTERS[4], "decay rate"),
+    "forty": (CHAPTERS[5], "Base rate"),
+}
+CONTROLS = """(figure) => [...figure.querySelectorAll("input, select")].map((one) => [
+  one.getAttribute("aria-label"), one.type === "checkbox" ? one.checked : one.value,
+])"""
+
+
+@pytest.mark.parametrize("kind", FIGURES)
+def test_a_finger_that_scrolls_and_the_way_back_leave_a_figure_as_it_was(live, site, kind):
+    name, label = FIGURES[kind]
+    page, figure = live(name, kind, size=PHONE, has_touch=True, is_mobile=True)
+    page.wait_for_load_state("networkidle")
+    controls, state = figure.evaluate(CONTROLS), figure.locator(".lr-state").inner_text()
+    finger = Finger(page)
+    slider = figure.get_by_role("slider", name=label)
+    for part in (slider, figure.locator("svg").first):
+        part.evaluate("(part) => scrollTo(0, part.getBoundingClientRect().top + scrollY - 400)")
+        at, box = page.evaluate("scrollY"), part.bounding_box()
+        place = box["x"] + box["width"] * 0.9, box["y"] + box["height"] / 2
+        finger.draw(place, (place[0] + 2, place[1] - 200))
+        page.wait_for_function("(at) => scrollY > at + 50", arg=at)
+        assert (figure.evaluate(CONTROLS), figure.locator(".lr-state").inner_text()) == (controls, state)
+    slider.press("Home")
+    for choice in figure.locator("select").all():
+        choice.evaluate("(choice) => { choice.selectedIndex = 2 - (choice.length < 3); }")
+        choice.dispatch_event("change")
+    assert figure.locator(".lr-state").inner_text() != state
+    page.goto(f"{site}/zh.html")
+    page.go_back(wait_until="load")
+    figure.locator(".lr-state").wait_for()
+    assert (figure.evaluate(CONTROLS), figure.locator(".lr-state").inner_text()) == (controls, state)
+    assert page.messages == page.foreign == []
+
+
+def test_forced_colours_leave_every_slider_its_track_and_its_marks(live):
+    page, figure = live(CHAPTERS[0], "bowl", size=PHONE, forced_colors="active", dark=True)
+    ink = page.locator("article h1").evaluate("(title) => getComputedStyle(title).color")
+    assert figure.evaluate("(it) => getComputedStyle(it).getPropertyValue('--failed')").strip() == "CanvasText"
+    mark = "(mark) => getComputedStyle(mark, '::before').backgroundColor"
+    assert figure.locator(".lr-mark").first.evaluate(mark) == ink
+    for slider in figure.get_by_role("slider").all():
+        picture = Image.open(io.BytesIO(slider.screenshot())).convert("RGB")
+        column = {picture.getpixel((picture.width * 9 // 10, y)) for y in range(picture.height)}
+        assert len(column) > 1, "something is drawn beside the thumb"
+
+
+def test_a_rate_that_rises_is_told_as_one(live):
+    page, figure = live(CHAPTERS[4], "decays")
+    figure.get_by_label("Decay", exact=True).select_option("piecewise")
+    state = figure.locator(".lr-state")
+    figure.get_by_role("slider", name="third rate").press("End")
+    assert "the last step has 1, 3.3 times the start." in state.inner_text()
+    figure.get_by_label("Decay", exact=True).select_option("inverse-time")
+    figure.get_by_role("slider", name="decay rate").press("Home")
+    figure.get_by_role("slider", name="decay steps").press("End")
+    assert "1/1.1 of the start" in state.inner_text()
+    figure.get_by_role("slider", name="begins to fall").press("End")
+    assert "about as at the start. " in state.inner_text()
