@@ -66,7 +66,7 @@ def describe(app, page, template, context, doctree):
     if first:
         context["docstitle"] = ""  # a title that says it once
         context["pageurl"] = app.config.html_baseurl
-    if page == LOST or template in ("search.html", "genindex.html"):
+    if page == LOST or template in ("search.html", "genindex.html", "domainindex.html"):
         context["metatags"] = context.get("metatags", "") + '<meta name="robots" content="noindex">\n'
     base = app.config.html_baseurl
     text = description(doctree, f"{title}: a page of the course “{site}”.")

@@ -81,7 +81,7 @@
         x: { ...x, label: "flat axis, curvature λ₁" }, y: { min: data.minimum[1] - height, max: data.minimum[1] + height, label: "steep axis, λ₂" },
       });
     }
-    const decades = [-6, -3, 0, 3].map((power) => 10 ** (power + Math.round(Math.log10(first))));
+    const decades = [-8, -4, 0, 4].map((power) => 10 ** (power + Math.round(Math.log10(first))));
     const quarters = [1, 2, 3, 4].map((i) => Math.round((i * now.steps) / 4));
     const curve = ui.plot({
       height: 100, left: 50, top: 6, bottom: 22, right: 12, describe: "The loss after each step",
