@@ -88,7 +88,10 @@ def data_for(model, weights=False):
 
     def samples(tensor):
         shape = SAMPLES, *tensor.shape[1:]
-        return rng.integers(0, 5, shape) if "int" in tensor.dtype else rng.normal(size=shape)
+        found = rng.integers(0, 5, shape) if "int" in tensor.dtype else rng.normal(size=shape)
+        if shape[1:] == TIMES:
+            found[::2, 0] = 0  # for a mask of zeros
+        return found
 
     if isinstance(model, keras.src.models.Functional):
         inputs, outputs = model.input, model.output

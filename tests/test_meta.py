@@ -1,5 +1,6 @@
 """What every page says about itself, and the files for those who look for pages."""
 
+import json
 import re
 from xml.etree import ElementTree
 
@@ -67,6 +68,20 @@ def test_the_lost_page_works_at_any_depth():
         file = place.removeprefix(root).partition("#")[0].partition("?")[0]
         assert not place.startswith(root) or (HTML / file).is_file(), place
     assert page.select_one('meta[name="robots"]')["content"] == "noindex"
+
+
+@pytest.mark.parametrize("page", ["search", "genindex", "py-modindex"])
+def test_what_only_leads_to_pages_is_not_for_search_engines(page):
+    assert soup(HTML / f"{page}.html").select_one('meta[name="robots"]')["content"] == "noindex"
+
+
+def test_every_entry_of_the_glossary_is_found_with_its_explanation():
+    text = (HTML / "_static/search-index.js").read_text(encoding="utf8")
+    rows = json.loads(text[text.index("[") : text.rindex("]") + 1])
+    (entries,) = [sections for address, _, sections in rows if address == "glossary.html"]
+    terms = {title: words for anchor, title, words in entries if anchor.startswith("term-")}
+    assert terms["parameter"] == terms["weight"]
+    assert all(terms.values())
 
 
 @pytest.mark.parametrize("page", PAGES)

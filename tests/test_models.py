@@ -79,6 +79,13 @@ def test_lanes_of_many_layers_are_what_keras_trains(family, whole_runs, monkeypa
         raise
 
 
+def test_a_mask_of_zeros_has_times_to_mask():
+    (model,) = [case.make() for case in FAMILIES["times"] if case.what == "recurrent, after a mask of zeros"]
+    (masking,) = [layer for layer in model.layers if isinstance(layer, keras.layers.Masking)]
+    kept = masking.compute_mask(data_for(model).x_train).numpy()
+    assert kept.any() and not kept.all()
+
+
 def fail_alone(rows, engine):
     for row in rows:
         try:
