@@ -84,7 +84,7 @@
     const decades = [-8, -4, 0, 4].map((power) => 10 ** (power + Math.round(Math.log10(first))));
     const quarters = [1, 2, 3, 4].map((i) => Math.round((i * now.steps) / 4));
     const curve = ui.plot({
-      height: 100, left: 50, top: 6, bottom: 22, right: 12, describe: "The loss after each step",
+      height: 100, left: 60, top: 6, bottom: 22, right: 12, describe: "The loss after each step",
       x: { min: 0, max: now.steps, ticks: { 0: "step 0", ...Object.fromEntries(quarters.map((v) => [v, v])) } },
       y: { min: decades[0] / 2, max: decades[3] * 5, log: true, label: "loss", ticks: decades },
     });

@@ -15,6 +15,17 @@ PARABOLA, MAP, FORTY = (
     "chapters/02-too-small-too-large",
     "chapters/06-exponential-decay-in-tensorflow",
 )
+# Pairs of words of one drawing whose boxes share more than the room above and below their letters.
+MEETING = """() => [...document.querySelectorAll("lr-figure svg")].flatMap((svg) => {
+  const words = [...svg.querySelectorAll("text")].filter((one) => one.textContent && one.checkVisibility());
+  const meet = (one, other) => {
+    const [a, b] = [one.getBoundingClientRect(), other.getBoundingClientRect()];
+    const across = Math.min(a.right, b.right) - Math.max(a.left, b.left);
+    return across > 1 && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 5;
+  };
+  const pairs = words.flatMap((one, i) => words.slice(i + 1).map((other) => [one, other]));
+  return pairs.filter((pair) => meet(...pair)).map((pair) => pair.map((one) => one.textContent).join(" and "));
+})"""
 STATES = {"bowl": ["Start again", "Step"], "forty": ["Start again", "Next line"]}
 
 
@@ -45,6 +56,14 @@ def test_a_figure_keeps_its_place_and_asks_for_no_picture(seen):
         ):
             assert abs(live - kept) < 16, f"{live} high, {kept} kept, on a screen {size['width']} wide"
     assert [address for address in seen.whole if "/figure-" in address] == []
+
+
+@each([page for page in PAGES if kinds(page)])
+def test_no_words_in_a_drawing_meet(seen):
+    for size in (PHONE, DESK):
+        screen(seen.page, size, phone=size == PHONE)
+        assert seen.page.locator("lr-figure svg text").count() > 0
+        assert seen.page.evaluate(MEETING) == [], f"on a screen {size['width']} wide"
 
 
 @pytest.mark.parametrize("name", [MAP, FORTY])
