@@ -242,6 +242,7 @@ def _sum(kind, asked):
 
 
 CONVERTERS = pfor._pfor_converter_registry
+DRAWS = {"StatelessRandomUniform": _fractions, "StatelessRandomNormal": _normal_of_lanes}
 SUBSTITUTES = (
     (vars(backend.nn), "conv", _conv),
     (vars(backend.nn), "depthwise_conv", _depthwise_conv),
@@ -256,8 +257,7 @@ SUBSTITUTES = (
     (vars(backend.core), "cond", _cond),
     (vars(backend), "rnn", _rnn),
     (vars(backend), "cudnn_ok", lambda *arguments, **how: False),
-    (CONVERTERS, (uniform := "StatelessRandomUniform"), functools.partial(_drawn, uniform, _fractions)),
-    (CONVERTERS, (normal := "StatelessRandomNormal"), functools.partial(_drawn, normal, _normal_of_lanes)),
+    *((CONVERTERS, kind, functools.partial(_drawn, kind, of_lanes)) for kind, of_lanes in DRAWS.items()),
     *((CONVERTERS, kind, functools.partial(_sum, kind)) for kind in ("Sum", "Mean", "BiasAddGrad")),
 )
 _KEPT = {name: place[name] for place, name, _ in SUBSTITUTES}
