@@ -9,6 +9,7 @@ import tensorflow as tf
 from lrlib import keras_hooks
 from lrlib.as_it_was import as_it_was
 from lrlib.datasets import PARTS, Data, count, each
+from lrlib.program import signature
 from lrlib.training import Job, begin, lanes_at_once, program_of
 
 TOLERANCE = 0.01  # what rounding does to two steps is far below, another formula above
@@ -106,9 +107,24 @@ def fitting(model, data: Data) -> dict[str, tuple]:
     return {part: data.of(part) for part in PARTS}
 
 
+_of_means = {}
+
+
 def of_means(model, data: Data) -> bool:
-    """Whether the loss of some samples is the mean of their losses: no sum, no mask, nothing that counts by batches."""
-    half = min(64, count(data.of("train"))) // 2
+    """Whether the loss of some samples is the mean of their losses: no sum, no mask, nothing that counts by batches.
+
+    Models of the same making are asked once for data of a kind.
+    """
+    made, half = signature(model), min(64, count(data.of("train"))) // 2
+    kind = made, str(each(lambda array: (array.shape[1:], array.dtype), data.of("train"))), half
+    if made is None:
+        return _is_of_means(model, data, half)
+    if kind not in _of_means:
+        _of_means[kind] = _is_of_means(model, data, half)
+    return _of_means[kind]
+
+
+def _is_of_means(model, data: Data, half: int) -> bool:
     losses = [keras.losses.get(loss) for loss in tf.nest.flatten(keras_hooks.loss_given(model)[0])]
     if half == 0 or not all(loss is None or _is_mean(loss) for loss in losses):
         return False

@@ -305,12 +305,17 @@ def _about(job: Job, data: Data, schedule) -> dict:
         "engine": "vectorized" if job.vectorized else "loop",
         "constant_loss": job.constant_loss,
         "bytes_of_lane": program_of(job).bytes_of_lane,
-        **{name: version(name) for name in ("lrlib", "keras", "numpy")},
+        **_versions(),
         "tensorflow": tf.__version__,
     }
     return {
         name: re.sub(" at 0x[0-9a-f]+", "", text) if isinstance(text, str) else text for name, text in about.items()
     }
+
+
+@functools.cache
+def _versions() -> dict:
+    return {name: version(name) for name in ("lrlib", "keras", "numpy")}
 
 
 class _Record:

@@ -4,6 +4,7 @@ The lanes of a share are trained some at a time, by a thread for each processor;
 be made in another process.
 """
 
+import functools
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -61,6 +62,10 @@ class Job:
     def steps(self) -> int:
         return len(self.factors)
 
+    @functools.cached_property
+    def made(self) -> str | None:
+        return signature(self.model)
+
 
 _programs = {}
 
@@ -68,8 +73,8 @@ _programs = {}
 def program_of(job: Job) -> Program:
     """Return the program that trains a job's lanes, an earlier one if it was for a model of the same making."""
     data = job.parts["train"]
-    made, samples = signature(job.model), tf.nest.map_structure(lambda v: (v.shape[1:], str(v.dtype)), data)
-    key = made or job, str(samples), job.batch_size, job.setting, job.group, job.vectorized
+    samples = tf.nest.map_structure(lambda v: (v.shape[1:], str(v.dtype)), data)
+    key = job.made or job, str(samples), job.batch_size, job.setting, job.group, job.vectorized
     if key not in _programs:
         while len(_programs) >= 32:
             del _programs[next(iter(_programs))]
