@@ -13,8 +13,9 @@ from pathlib import Path
 
 SCRIPT = Path(__file__).parent / "search.js"
 INDEX = "_static/search-index.js"
-SILENT = {"pre", "math", "script", "style", "svg", "button"}
-SILENT_CLASSES = {"katex", "headerlink", "viewcode-link", "eqno"}
+SILENT = {"pre", "math", "script", "style", "svg", "button", "summary"}
+SILENT_CLASSES = {"headerlink", "viewcode-link", "eqno"}
+FORMULA, SYMBOLS = "katex", {"mi", "mn", "mo"}
 VOID = {"img", "br", "hr", "input", "wbr", "col", "source", "link", "meta"}
 STYLE = """<style>
 #search-results ul { padding: 0; list-style: none; }
@@ -28,11 +29,14 @@ STYLE = """<style>
 
 
 class Sections(HTMLParser):
-    """The sections of an article, [anchor, title, text] each; entries of glossary and library are sections too."""
+    """The sections of an article, [anchor, title, text] each; entries of glossary and library are sections too.
+
+    Of the formulas a symbol is text, and dots stand for longer ones.
+    """
 
     def __init__(self, page):
         super().__init__()
-        self.found, self.skipped, self.depth, self.heading = [], None, 0, False
+        self.found, self.skipped, self.depth, self.heading, self.formula = [], None, 0, False, None
         self.feed(page)
 
     def handle_starttag(self, tag, attributes):
@@ -42,8 +46,8 @@ class Sections(HTMLParser):
         classes = set((given.get("class") or "").split())
         if self.skipped:
             self.depth += tag == self.skipped
-        elif tag in SILENT or classes & SILENT_CLASSES:
-            self.skipped, self.depth = tag, 1
+        elif tag in SILENT or classes & {FORMULA, *SILENT_CLASSES}:
+            self.skipped, self.depth, self.formula = tag, 1, "" if FORMULA in classes else None
         elif given.get("id") and (tag in ("section", "dt") or "verdict" in classes):
             self.found.append([given["id"], "", ""])
             self.heading = tag == "dt"
@@ -54,14 +58,19 @@ class Sections(HTMLParser):
         if self.skipped:
             self.depth -= tag == self.skipped
             if not self.depth:
-                self.skipped = None
+                self.skipped, formula = None, self.formula
+                if formula is not None:
+                    self.handle_data(formula if len(formula) == 1 else "…")
         elif self.heading and re.fullmatch("h[1-6]|dt", tag):
             self.heading = False
-        elif tag in ("p", "td", "th", "li", "dd", "dt", "figcaption", "summary") and self.found:
+        elif tag in ("p", "td", "th", "li", "dd", "dt", "figcaption") and self.found:
             self.found[-1][2] += " "
 
     def handle_data(self, data):
-        if self.found and not self.skipped:
+        if self.skipped:
+            if self.formula is not None and self.lasttag in SYMBOLS:
+                self.formula += data.strip()
+        elif self.found:
             self.found[-1][1 if self.heading else 2] += data
 
 

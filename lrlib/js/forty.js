@@ -99,7 +99,7 @@ lr-figure .lr-values dd { font-size: .95rem; font-weight: 600; }`;
       const [low, high] = [Math.min(...all), Math.max(...all)];
       const room = (high - low) / 5 || high / 20;
       const pane = ui.plot({
-        height: 120, left: 52, top: 6, bottom: 22, right: 12, describe: "The applied and the printed rate of the lines around this one",
+        height: 120, left: 60, top: 6, bottom: 22, right: 12, describe: "The applied and the printed rate of the lines around this one",
         x: { min: from - 0.5, max: from + 5.5, ticks: Object.fromEntries(near.map(({ step }, i) => [step, i ? step : `line ${step}`])) },
         y: { min: low - room, max: high + room, label: "rate", ticks: { [low]: brief(low, 3), [high]: brief(high, 3) } },
       });

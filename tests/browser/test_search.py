@@ -61,6 +61,9 @@ def test_excerpts_say_something(ask):
             assert not re.search(
                 r"cell_type|Skip to main|Search this book|Back to top|\\\\frac|\{\{", one["excerpt"]
             ), one
+    (parabola,) = (one["excerpt"] for one in ask("parabola of curvature") if "steepest-fall" in one["address"])
+    assert "curvature λ. From" in parabola and "by a factor …. An update" in parabola, parabola
+    assert not any("How this is" in one["excerpt"] for one in ask("batches long"))
 
 
 def test_results_lead_to_their_place(visit):
