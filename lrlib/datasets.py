@@ -269,8 +269,10 @@ def as_data(data) -> Data:
     """
     if isinstance(data, Data):
         return data
-    weights = data[2] if isinstance(data, (tuple, list)) and len(data) == 3 else None
-    x, y = training_part(data if weights is None else data[:2])
+    weights = None
+    if isinstance(data, (tuple, list)) and len(data) == 3:
+        *data, weights = data
+    x, y = training_part(data)
     whole = (x, y) if weights is None else (x, y, _weights("x", "weights", x, weights))
     number = count(whole)
     if number < 1 / HELD_OUT:

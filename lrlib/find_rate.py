@@ -23,7 +23,7 @@ from lrlib.proof import check, constant_loss
 from lrlib.range_test import RangeTest, range_test
 from lrlib.runs import Runs
 from lrlib.schedules import Schedule
-from lrlib.sweep import factors, sweep
+from lrlib.sweep import NOT_TRAINED, factors, sweep
 
 PER_DECADE = 4  # every rate that is trained is 10 ** (place / 4): finer ones differ by less than seeds do
 COARSE = 2  # places between the first rates
@@ -232,7 +232,7 @@ def find_rate(
         if not records:
             raise
         reason = "Ctrl-C ended the search"
-        warnings.warn(f"{reason} after {search.spent + so_far:.3g} trainings", stacklevel=2)
+        warnings.warn(f"{reason} after {search.spent + so_far:.3g} trainings", stacklevel=3)
     best, reason = search.answer(reason, _constant_in_validation(model, data))
     low, high, width = (np.nan,) * 3 if best is None else search.around(best)
     return FoundRate(
@@ -388,8 +388,7 @@ def _joined(records: list[Runs]) -> Runs | None:
         return None
     rates = sorted({rate for runs in records for rate in runs.learning_rate.values.tolist()})
     seeds = sorted({seed for runs in records for seed in runs.seed.values.tolist()})
-    missing = {"failed": False, "failed_since": -1, "done": False}
-    whole = [runs.reindex(learning_rate=rates, seed=seeds, fill_value=missing) for runs in records]
+    whole = [runs.reindex(learning_rate=rates, seed=seeds, fill_value=NOT_TRAINED) for runs in records]
     joined = whole[0]
     for runs in whole[1:]:
         joined = runs.where(runs.done, joined)

@@ -381,19 +381,20 @@ def on_values(optimizer, variables, setting: str | None = None):
     below = type("OnValues", (keras.optimizers.Optimizer,), methods)
     own = {"update_step": update_step, "_apply_weight_decay": apply_weight_decay}
     copy = type(kind.__name__, (kind, below), own).from_config(optimizer.get_config())
-    given = vars(optimizer)
-    without_decay, pattern = (
-        given.get("_exclude_from_weight_decay", ()),
-        given.get("_exclude_from_weight_decay_pattern"),
-    )
-
-    spared = {id(v) for v in variables if optimizer._var_key(v) in without_decay or pattern and pattern.search(v.name)}
+    spared = without_decay(optimizer, variables)
     decays = lambda variable: id(variable) not in spared  # noqa: E731
     vars(copy).update(factors={}, received={}, setting=setting, _use_weight_decay=decays)
     if setting:
         setattr(copy, setting, 0.5)  # not 0, which might do without what the others need
     copy.build(variables)
     return copy
+
+
+def without_decay(optimizer, variables) -> set[int]:
+    """Return the variables, by ``id(variable)``, that an optimizer was told not to decay."""
+    keys = vars(optimizer).get("_exclude_from_weight_decay", ())
+    pattern = vars(optimizer).get("_exclude_from_weight_decay_pattern")
+    return {id(v) for v in variables if optimizer._var_key(v) in keys or pattern and pattern.search(v.name)}
 
 
 def slots_of(optimizer) -> list:

@@ -6,7 +6,6 @@ variables, its optimizer's own ``update_step`` changes them, and TensorFlow vect
 
 import json
 import re
-import warnings
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -20,6 +19,7 @@ from lrlib.lane_ops import lane_ops, not_converted
 from lrlib.lanes import Start, fixed_variables
 
 CONVOLUTIONS = keras.layers.Conv1D.__base__, keras.layers.DepthwiseConv1D.__base__
+NAME_LAYERS = "keras_history", "input_layers", "output_layers"  # in a config
 TRANSPOSED = keras.layers.Conv1DTranspose.__base__
 
 
@@ -205,6 +205,23 @@ def _hits(y, outputs):
     return tf.reduce_sum(tf.cast(tf.argmax(outputs, axis=-1, output_type=tf.int32) == classes, tf.float32))
 
 
+def all_keras_s(model) -> bool:
+    """Whether no class and no function of anybody else's is inside a model, its loss and its optimizer."""
+    layers = model._flatten_layers()
+    inside = [part for layer in layers if not isinstance(layer, keras.Model) for part in vars(layer).values()]
+    inside += tf.nest.flatten(keras_hooks.loss_given(model)[0])
+    kinds = type(model), type(model.optimizer), *map(type, layers)
+    return all(map(keras_hooks.is_keras_s, [*kinds, *filter(callable, inside)]))
+
+
+def beside_config(model) -> list:
+    """Return what else decides a training: how losses add up, which weights are trained, and which decay."""
+    losses, factors = keras_hooks.loss_given(model)
+    sums = [getattr(keras.losses.get(loss), "reduction", None) for loss in tf.nest.flatten(losses)]
+    spared = keras_hooks.without_decay(model.optimizer, model.trainable_variables)
+    return [sums, str(factors), [[v.trainable, id(v) in spared] for v in model.weights]]
+
+
 def signature(model) -> str | None:
     """Return what equal models have in common, whatever their layers are called, and None for one without equals.
 
@@ -212,26 +229,23 @@ def signature(model) -> str | None:
     """
     names = {layer.name: f"layer {place}" for place, layer in enumerate(model._flatten_layers())}
 
-    def plain(value):
+    def plain(value, of_layers=False):
         if isinstance(value, (list, tuple)):
-            return [plain(item) for item in value]
+            return [plain(item, of_layers) for item in value]
         if isinstance(value, dict):
-            if value.get("class_name") == "function":
-                raise TypeError(value)
-            return {key: plain(item) for key, item in value.items() if key not in ("name", "learning_rate")}
+            kept = {key: item for key, item in value.items() if key not in ("name", "learning_rate")}
+            return {key: plain(item, of_layers or key in NAME_LAYERS) for key, item in kept.items()}
         if value is None or isinstance(value, (bool, int, float, str)):
-            return names.get(value, value) if isinstance(value, str) else value
+            return names.get(value, value) if of_layers else value
         if not keras_hooks.is_keras_s(value):
             raise TypeError(value)
         return value.__name__ if hasattr(value, "__name__") else [type(value).__name__, plain(vars(value))]
 
-    kinds = [type(model), type(model.optimizer), *map(type, model._flatten_layers())]
-    if not all(map(keras_hooks.is_keras_s, kinds)):
+    if not all_keras_s(model):
         return None
     try:
-        with warnings.catch_warnings(action="ignore"):  # about functions without a name
-            config = model.get_config()
-        parts = [config, model.optimizer.get_config(), keras_hooks.loss_given(model)]
-        return json.dumps([kind.__name__ for kind in kinds] + plain(parts))
+        kinds = [type(part).__name__ for part in (model, model.optimizer, *model._flatten_layers())]
+        parts = [model.get_config(), model.optimizer.get_config(), keras_hooks.loss_given(model), beside_config(model)]
+        return json.dumps(kinds + plain([*parts, [[v.regularizer, v.constraint] for v in model.weights]]))
     except TypeError:
         return None

@@ -9,7 +9,7 @@ import tensorflow as tf
 from lrlib import keras_hooks
 from lrlib.as_it_was import as_it_was
 from lrlib.datasets import PARTS, Data, count, each
-from lrlib.program import signature
+from lrlib.program import all_keras_s, signature
 from lrlib.training import Job, begin, lanes_at_once, program_of
 
 TOLERANCE = 0.01  # what rounding does to two steps is far below, another formula above
@@ -262,13 +262,8 @@ def prove(job: Job) -> None:
 
 def _known(model) -> bool:
     """Whether the tests have compared all that a model is made of: no function of anybody else's is inside."""
-    layers = model._flatten_layers()
-    kinds = {type(model), type(model.optimizer), *map(type, layers)}
-    if not all(kind.__name__ in PROVEN and keras_hooks.is_keras_s(kind) for kind in kinds):
-        return False
-    inside = [part for layer in layers if not isinstance(layer, keras.Model) for part in vars(layer).values()]
-    inside += tf.nest.flatten(keras_hooks.loss_given(model)[0])
-    return all(keras_hooks.is_keras_s(part) for part in inside if callable(part))
+    kinds = {type(model), type(model.optimizer), *map(type, model._flatten_layers())}
+    return all(kind.__name__ in PROVEN for kind in kinds) and all_keras_s(model)
 
 
 def _gap(begun, trained, swept) -> float:

@@ -21,6 +21,7 @@ from lrlib.keras import AppliedRates
 from lrlib.lanes import Start, is_random_state
 from lrlib.repeats import random_state, side_by_side
 from lrlib.suggestion import Suggestion, suggest
+from lrlib.training import one_at_a_time
 
 RISE = 4.0  # above so many times its lowest value, and above the first one, the loss has diverged
 OUT_OF_DATA = "out of data"
@@ -125,6 +126,7 @@ class RangeTest:
         )
 
 
+@one_at_a_time()
 def range_test(
     model: keras.Model,
     data,

@@ -26,17 +26,20 @@ from lrlib import _checks, keras_hooks, shards
 from lrlib._modules import make_callable
 from lrlib.datasets import Data, as_data, count
 from lrlib.lanes import fixed_variables
+from lrlib.program import beside_config
 from lrlib.proof import check, constant_loss, fitting, of_means, prove
 from lrlib.runs import Runs
 from lrlib.schedules import FunctionOfStep, Schedule, as_schedule
-from lrlib.training import AT_ONCE, FILLED_TO, Job, lanes_at_once, program_of, rates_of, train
+from lrlib.training import AT_ONCE, FILLED_TO, Job, lanes_at_once, one_at_a_time, program_of, rates_of, train
 
 RECORDED = """
     learning_rate seed step loss applied applied_in_group gradient_norm failed failed_since done
     train_loss validation_loss test_loss train_accuracy validation_accuracy test_accuracy
 """.split()
+NOT_TRAINED = {"failed": False, "failed_since": -1, "done": False}  # a lane; what it was to measure is NaN
 
 
+@one_at_a_time()
 def sweep(
     model: keras.Model | Callable[..., keras.Model],
     data: Data | tuple,
@@ -100,7 +103,8 @@ def sweep(
         Whether the record holds ``weight_0``, ``weight_1``, ..., the weights of the run with the lowest loss in
         validation, in the order of ``model.get_weights()``; see :meth:`lrlib.runs.Runs.weights`.
     memory : float
-        Bytes that the lanes in training may take. The attribute ``bytes_of_lane`` says what one takes at most.
+        Bytes that the lanes in training may take. The attribute ``bytes_of_lane`` says what one takes at most. With
+        room for fewer than 16 lanes in a thread a processor may round another way.
     resume : Runs, optional
         What the same sweep returned when it was interrupted: the lanes that are done are not trained again.
     n_jobs : int, optional
@@ -152,7 +156,8 @@ def sweep(
     each kind of model, loss and optimizer, and kept; it serves any number of lanes and steps. The steps are run in
     slices of about half a second, and Ctrl-C ends a sweep after those that are running. Lanes are trained together,
     some dozens at a time: those that have come to their end are in the record that Ctrl-C returns, the others are not
-    done, however far they have come, and ``resume`` trains them from step 0. Where none is done Ctrl-C is raised.
+    done, however far they have come, and ``resume`` trains them from step 0. Where none is done Ctrl-C is raised. Of
+    sweeps in several threads of a process one waits for the other.
 
     A lane computes both branches of a ``keras.ops.cond`` in a layer of your own, and drops what was not chosen. If the
     gradient of a branch that is not taken is NaN, as that of ``log(relu(w))`` at 0, the lane's is NaN. A model of which
@@ -209,7 +214,7 @@ def sweep(
         error.runs = record.runs()
         if not isinstance(error.__cause__, KeyboardInterrupt) or not record.done.any():
             raise (error.__cause__ if workers == 1 else error) from None
-        warnings.warn(f"{record.done.sum()} of {record.done.size} lanes are trained: resume=runs goes on", stacklevel=2)
+        warnings.warn(f"{record.done.sum()} of {record.done.size} lanes are trained: resume=runs goes on", stacklevel=3)
         return error.runs
     record.add(finished)
     return record.runs()
@@ -245,15 +250,26 @@ def _a_program_each(model, data, learning_rates, seeds, batch_size, axis, same, 
         raise ValueError(f"batch_size must not be given beside also={{'batch_size': …}}, got {batch_size!r}")
     if weights or resume is not None:
         raise ValueError(f"weights and resume must not be given where each {name} is a sweep of its own")
-    if name == "batch_size":
-        each = [sweep(model, data, learning_rates, seeds, batch_size=value, **same) for value in values]
-    elif callable(model):
-        made = [model(**{name: value}) for value in values]
-        each = [sweep(one, data, learning_rates, seeds, batch_size=batch_size, **same) for one in made]
-    else:
+    if name != "batch_size" and not callable(model):
         raise TypeError(f"model must be a keras.Model, or a function of {name} that returns one, got {model!r}")
-    attrs = {key: value for key, value in each[0].attrs.items() if all(one.attrs[key] == value for one in each)}
-    runs = xr.concat([one.drop_attrs(deep=False) for one in each], xr.Variable(name, values))
+    made = [(model, value) if name == "batch_size" else (model(**{name: value}), batch_size) for value in values]
+    each = []
+    for one, size in made:
+        try:
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", ".*resume=runs")  # which goes on with one value alone
+                each.append(sweep(one, data, learning_rates, seeds, batch_size=size, **same))
+        except KeyboardInterrupt:
+            if not each:
+                raise
+            break
+        if not each[-1].done.all():
+            break
+    attrs = {k: v for k, v in each[0].attrs.items() if all(repr(one.attrs[k]) == repr(v) for one in each)}
+    runs = xr.concat([one.drop_attrs(deep=False) for one in each], xr.Variable(name, values[: len(each)]))
+    runs = runs.reindex({name: values}, fill_value=NOT_TRAINED)
+    if not runs.done.all():
+        warnings.warn(f"{int(runs.done.sum())} of {runs.done.size} lanes are trained, the others are not", stacklevel=4)
     dims = ("learning_rate", name, "seed")
     return Runs(runs.data_vars, runs.coords, attrs).transpose(*dims, "step")
 
@@ -300,7 +316,7 @@ def _about(job: Job, data: Data, schedule) -> dict:
         "loss": str(keras_hooks.loss_given(job.model)[0]),
         "schedule": repr(schedule),
         "data": data.name,
-        "fingerprint": joblib.hash([job.parts, job.factors, kept]),  # of all that has no better name
+        "fingerprint": joblib.hash([job.parts, job.factors, kept, beside_config(job.model)]),  # no better names
         "batch_size": job.batch_size,
         "engine": "vectorized" if job.vectorized else "loop",
         "constant_loss": job.constant_loss,
@@ -342,8 +358,8 @@ class _Record:
             if name != "done" and not name.startswith("weight_"):
                 values = values.transpose(..., *self.dims).values
                 self.found[name] = values.reshape(*values.shape[: values.ndim - len(self.dims)], self.size)
-        if "weight_0" in resume:
-            usable = resume.done & ~resume.failed
+        usable = resume.done & ~resume.failed & np.isfinite(resume.validation_loss)
+        if self.job.weights and usable.any():
             self.best = float(resume.validation_loss.where(usable).min()), resume.weights()
 
     def add(self, finished: dict) -> None:

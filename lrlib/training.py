@@ -7,6 +7,7 @@ be made in another process.
 import functools
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -67,19 +68,21 @@ class Job:
         return signature(self.model)
 
 
-_programs = {}
+_programs, _alone = {}, weakref.WeakKeyDictionary()  # by what equal models have in common; of a job without equals
 
 
 def program_of(job: Job) -> Program:
     """Return the program that trains a job's lanes, an earlier one if it was for a model of the same making."""
     data = job.parts["train"]
     samples = tf.nest.map_structure(lambda v: (v.shape[1:], str(v.dtype)), data)
-    key = job.made or job, str(samples), job.batch_size, job.setting, job.group, job.vectorized
-    if key not in _programs:
-        while len(_programs) >= 32:
-            del _programs[next(iter(_programs))]
-        _programs[key] = Program(job.model, data, job.batch_size, job.setting, job.group, job.vectorized)
-    return _programs[key]
+    group = [place for place, layer in enumerate(job.model._flatten_layers()) if layer.name == job.group]
+    key = job.made, str(samples), job.batch_size, job.setting, str(group), job.vectorized
+    programs = _programs if job.made else _alone.setdefault(job, {})
+    if key not in programs:
+        while len(programs) >= 32:
+            del programs[next(iter(programs))]
+        programs[key] = Program(job.model, data, job.batch_size, job.setting, job.group, job.vectorized)
+    return programs[key]
 
 
 def lanes_at_once(job: Job, lanes: int) -> int:
@@ -253,6 +256,16 @@ def _evaluate(compiled, weights, others, fixed, data, at_once: int) -> list[np.n
         loss, hits = (values.numpy().astype(np.float64) for values in compiled.evaluate(weights, others, fixed, piece))
         sums.append((loss * count(piece), hits))
     return [sum(kind) / count(data) for kind in zip(*sums, strict=True)]
+
+
+_one_at_a_time = threading.RLock()
+
+
+@contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """Let other threads wait: what is done here takes all cores, and settings that TensorFlow and Keras have one of."""
+    with _one_at_a_time:
+        yield
 
 
 @contextmanager

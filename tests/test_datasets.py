@@ -173,7 +173,7 @@ def test_a_list_of_labels_for_each_output_is_not_the_rows_of_one_array():
     assert [part.shape for part in as_data((x, [x[:, 0], x[:, 1]])).y_train] == [(6,), (6,)]
     assert [part.shape for part in as_data((x, [x, x[:, 1]])).y_train] == [(6, 2), (6,)]
     assert [part.shape for part in as_data(([x[:, 0], x[:, 1]], x[:, 0])).x_train] == [(6,), (6,)]
-    assert as_data((list(x), list(x))).y_train.shape == (6, 2)
+    assert as_data((list(x), list(x))).y_train.shape == as_data((x, x, None)).y_train.shape == (6, 2)
 
 
 def test_data_cannot_be_changed():

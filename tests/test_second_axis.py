@@ -95,10 +95,38 @@ def test_the_batch_size():
     )
 
 
+def test_a_layer_of_the_same_name_may_be_another_one():
+    def run_of(*names):
+        layers = [keras.layers.Dense(10, name=name) for name in names]
+        model = keras.Sequential([keras.Input((10,)), *layers, keras.layers.Dense(1)])
+        model.compile("sgd", "mse")
+        return run(model, also={"slow": [0.0]}).train_loss
+
+    assert (run_of("slow", "fast") != run_of("fast", "slow")).all()
+
+
 def test_a_parameter_of_the_model():
     runs = run(lambda width: model_of(width=width), also={"width": [2, 5]})
     each_alone(runs, "width", [2, 5], lambda width: run(model_of(width=width)))
     assert "bytes_of_lane" not in runs.attrs and runs.attrs["batch_size"] == 16
+
+
+def test_ctrl_c_where_each_value_is_a_program_ends_them_all(monkeypatch):
+    calls, whole = [], run(batch_size=None, also={"batch_size": [8, 16, 32]})
+    assert np.isnan(whole.constant_loss)
+
+    def interrupted(job, lanes):
+        calls.append(lanes)
+        if len(calls) > 1:
+            raise KeyboardInterrupt
+        return train(job, lanes)
+
+    monkeypatch.setattr("lrlib.sweep.train", interrupted)
+    with pytest.warns(UserWarning, match="^4 of 12 lanes are trained, the others are not$"):
+        some = run(batch_size=None, also={"batch_size": [8, 16, 32]})
+    assert len(calls) == 2 and some.done.sel(batch_size=8).all() and some.done.sum() == 4
+    assert not some.failed.where(~some.done, False).any()
+    assert some.sel(batch_size=8).equals(whole.sel(batch_size=8)) and some.dims == whole.dims
 
 
 def test_ctrl_c_and_on_again(monkeypatch, tmp_path):

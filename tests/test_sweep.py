@@ -1,6 +1,7 @@
 """The sweep trains every lane as Keras would, applies the rate that it reports, and keeps the lanes apart."""
 
 import dataclasses
+import gc
 import os
 import signal
 import threading
@@ -188,6 +189,25 @@ def test_tensorflow_s_graph_optimizer_is_as_it_was():
         assert tf.config.optimizer.get_experimental_options()["disable_meta_optimizer"] is off
 
 
+def test_a_second_thread_waits(monkeypatch):
+    import lrlib.sweep as call
+
+    both = threading.Barrier(2)
+
+    def meets(job, lanes):
+        with pytest.raises(threading.BrokenBarrierError):
+            both.wait(0.2)
+        return module.train(job, lanes)
+
+    monkeypatch.setattr(call, "train", meets)
+    options, losses = tf.config.optimizer.get_experimental_options(), []
+    threads = [threading.Thread(target=lambda: losses.append(run(model_for(CANCER), CANCER).loss)) for _ in range(2)]
+    for step in (threading.Thread.start, threading.Thread.join):
+        list(map(step, threads))
+    assert len(losses) == 2 and losses[0].equals(losses[1])
+    assert tf.config.optimizer.get_experimental_options() == options
+
+
 @pytest.mark.parametrize(("progress", "terminal"), [(True, False), (False, True), (None, True), (None, False)])
 def test_a_progress_bar_in_a_terminal_or_on_demand(progress, terminal, monkeypatch, capsys):
     model, data = one_weight()
@@ -235,6 +255,65 @@ def test_a_function_that_has_changed_is_compiled_anew():
     first = run(model, DIABETES).validation_loss
     factor = 2.0
     assert run(model, DIABETES).validation_loss != first
+
+
+def relu(x):
+    return 3 * x
+
+
+def frozen_kernel(model):
+    model.layers[0].kernel.trainable = False
+
+
+def too_late(model):
+    model.layers[0].kernel_regularizer = keras.regularizers.L2(1.0)  # in the config, and in no weight
+
+
+def spared(model):
+    model.optimizer.exclude_from_weight_decay(var_names=["kernel"])
+
+
+REGULARIZED = {"kernel_regularizer": keras.regularizers.L2(1.0)}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "change"),
+    [
+        ({"activation": "relu"}, {"activation": relu}, None),
+        ({"activation": "relu", "name": "relu"}, {"activation": "tanh", "name": "tanh"}, None),
+        ({}, {}, frozen_kernel),
+        (REGULARIZED, {}, too_late),
+        ({}, {}, spared),
+    ],
+    ids=["its own relu", "named like its activation", "a frozen weight", "too late", "without decay"],
+)
+def test_what_no_config_says_is_compiled_anew(one, other, change):
+    def loss(layer, change):
+        layers = keras.layers.Dense(2, **layer), keras.layers.Dense(1)
+        model = keras.Sequential([keras.Input((10,)), *layers])
+        model.compile(keras.optimizers.SGD(weight_decay=0.5), "mse")
+        if change:
+            change(model)
+        return run(model, DIABETES, steps=2).train_loss.item()
+
+    loss(one, None)
+    after_one = loss(other, change)
+    module._programs.clear()
+    assert after_one == loss(other, change)
+
+
+def test_a_function_in_a_layer_may_change_and_a_sweep_keeps_no_data():
+    factor, before = 1.0, dict(module._programs)
+
+    def loss():
+        model = keras.Sequential([keras.Input((10,)), keras.layers.Lambda(lambda x: factor * x), keras.layers.Dense(1)])
+        model.compile("sgd", "mse")
+        return run(model, DIABETES, steps=2).train_loss.item()
+
+    first, factor = loss(), 2.0
+    assert loss() != first and module._programs == before
+    gc.collect()
+    assert not module._alone
 
 
 def test_rates_and_seeds_of_an_earlier_sweep():
@@ -394,8 +473,9 @@ def test_the_weights_of_the_best_go_on_too():
         some = whole.copy(deep=True)
         some.done[left] = False
         if left == best:
-            for name in [name for name in some.data_vars if name.startswith("weight_")]:
-                some = some.drop_vars(name)
+            others = [rate for place, rate in enumerate(rates) if place != best]
+            second = run(model, CANCER, others, [0, 1], 20, weights=True)
+            some = some.assign({name: second[name] for name in second if name.startswith("weight_")})
         identical(run(model, CANCER, rates, [0, 1], 20, weights=True, resume=some), whole)
 
 
@@ -408,8 +488,12 @@ def test_what_does_not_go_on():
         run(model, CANCER, schedule=lambda step: 0.5),
     )
     changed = dataclasses.replace(CANCER, x_train=CANCER.x_train + 1)
-    for other in (runs.isel(seed=[0, 0]), "runs", *others, run(model, changed)):
+    doubled = model_for(CANCER)
+    doubled.compile(keras.optimizers.SGD(), CROSS_ENTROPY(from_logits=True), loss_weights=2.0)
+    for other in (runs.isel(seed=[0, 0]), "runs", *others, run(model, changed), run(doubled, CANCER)):
         refused(lambda other=other: run(model, CANCER, resume=other), ValueError, "resume must be what the same sweep")
+    refused(lambda: run(model, CANCER, resume=runs, weights=True), ValueError, "must have been made with weights=True")
+    assert "weight_0" not in run(model, CANCER, resume=run(model, CANCER, weights=True))
 
 
 def test_what_a_record_says_is_the_same_in_the_next_process():
