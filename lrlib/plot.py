@@ -11,7 +11,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
-from lrlib import _style
+from lrlib import _checks, _style
 from lrlib._style import COLOUR, INK, PALE, PLAIN, WIDTH, band, colour, figure_of, to_svg, use_style
 from lrlib.schedules import as_schedule
 
@@ -234,9 +234,9 @@ def meanings(runs, measure: str = "validation_loss") -> list[str]:
     if not np.isfinite(means).any():
         raise ValueError(f"runs must have a learning rate with which no run failed, got none in {measure}")
     best, rates = int(means.argmin()), runs.learning_rate.values
-    found = []
-    for rate, mean, share in zip(rates, means, runs.failed.mean("seed").values, strict=True):
-        if mean <= VALLEY * means[best]:
+    found, right = [], means[best] * (VALLEY if means[best] > 0 else 2 - VALLEY)
+    for rate, mean, share in zip(rates, means, runs.failed.astype(bool).mean("seed").values, strict=True):
+        if mean <= right:
             found.append("right")
         elif rate < rates[best]:
             found.append("too small")
@@ -303,7 +303,7 @@ def draw_u(axes, runs, measure: str, rates: Sequence[float] = (), best: float | 
     means, some_failed = kept.mean("seed").values, failed.any(axis=-1)
     lowest = int(np.nanargmin(np.where(lost.any(axis=-1), np.nan, losses.mean("seed"))))
     best = lowest if best is None else _position(runs, best)
-    at = [_position(runs, rate) for rate in rates]
+    at = [_position(runs, rate) for rate in _checks.sequence("rates", rates)]
     marked = dict(zip(at, _shades([kinds[i] for i in at]), strict=True))
     borders = _borders(grid)
     for i in np.flatnonzero(kinds == "right"):
@@ -323,7 +323,7 @@ def draw_u(axes, runs, measure: str, rates: Sequence[float] = (), best: float | 
         look = {"linestyle": "", "marker": "x", "color": COLOUR["failed"], "label": "failed runs"}
         axes.plot(crosses, np.full(len(crosses), 0.94), transform=axes.get_xaxis_transform(), **look)
     axes.set(xscale="log", xlabel="learning rate", ylabel=measure.replace("_", " "))
-    axes.set_yscale("log" if of_loss else "linear")
+    axes.set_yscale("log" if of_loss and not (kept <= 0).any() else "linear")
 
 
 @_style.in_style
@@ -362,7 +362,8 @@ def heat_map(runs, measure: str = "validation_loss") -> Figure:
     figure, axes = figure_of(min(1.2 + 0.35 * len(means), 4.4))
     shades = mpl.colors.LinearSegmentedColormap.from_list("better", [COLOUR["right"], "#F1F8F6"])
     grid, borders = runs.learning_rate.values, _borders(runs.learning_rate.values)
-    look = {"cmap": shades, "norm": "log"} if measure.endswith("loss") else {"cmap": shades.reversed()}
+    look = {"cmap": shades} if measure.endswith("loss") else {"cmap": shades.reversed()}
+    look |= {"norm": "log"} if measure.endswith("loss") and not (means <= 0).any() else {}
     mesh = axes.pcolormesh(borders, np.arange(len(means) + 1) - 0.5, means, **look)
     figure.colorbar(mesh, ax=axes, label=measure.replace("_", " "))
     y, x = crossed.nonzero()
@@ -403,15 +404,21 @@ def curves(
     Raises
     ------
     ValueError
-        If a rate is not in the sweep, or a named run has more than one learning rate.
+        If a rate is not in the sweep, or a named run has more than one learning rate; if ``window`` is no integer of at
+        least 1, or ``scale`` another word.
     """
+    window = _checks.whole("window", window, at_least=1)
+    if scale not in ("log", "linear"):
+        raise ValueError(f"scale must be 'log' or 'linear', got {scale!r}")
     if isinstance(runs, Mapping) and not hasattr(runs, "data_vars"):
         arms, shown = dict(runs), {}
     else:
         runs = runs.sortby("learning_rate")
         kinds = meanings(runs, measure)
         middle = {kind: [i for i, other in enumerate(kinds) if other == kind] for kind in kinds}
-        at = [_position(runs, rate) for rate in rates] or [found[len(found) // 2] for found in middle.values()]
+        at = [_position(runs, rate) for rate in _checks.sequence("rates", rates)] or [
+            found[len(found) // 2] for found in middle.values()
+        ]
         arms = {f"{kinds[i]}, {runs.learning_rate.values[i]:.2g}": runs.isel(learning_rate=i) for i in at}
         shown = dict(zip(arms, _shades([kinds[i] for i in at]), strict=True))
     drawn = {}
@@ -481,8 +488,9 @@ def compare(results: Mapping, xlabel: str, *, reference: str | None = None) -> F
 def _kept(runs, measure: str):
     """Return a measure of the lanes that are done and did not fail, NaN for the others, and which failed."""
     values = runs[measure].transpose("learning_rate", ..., "seed").astype(np.float64)
-    failed = (runs.failed | ~np.isfinite(values)).transpose(*values.dims)
-    lost = failed & runs.done if "done" in runs else failed
+    # after where both have NaN, of lanes that are not to be drawn
+    failed = (runs.failed.astype(bool) | ~np.isfinite(values)).transpose(*values.dims)
+    lost = failed & runs.done.fillna(False).astype(bool) if "done" in runs else failed
     return values.where(~failed), lost.transpose(*values.dims).values
 
 

@@ -121,6 +121,8 @@ class Program:
             scaled = self.optimizer.scale_loss(loss)
         gradients = tape.gradient(scaled, weights)  # of an embedding as slices, whose squares an optimizer may sum
         whole = [tf.convert_to_tensor(g) for g in gradients if g is not None]
+        if not whole:
+            raise ValueError("model's loss must depend on its weights, but none of them has a gradient")
         norm = tf.sqrt(tf.add_n([tf.reduce_sum(g * g) for g in whole]))
         others = [tf.convert_to_tensor(scope.get_current_value(v)) for v in self.others]
         factors = dict.fromkeys(self.grouped, value)

@@ -10,7 +10,7 @@ from lrlib import keras_hooks
 from lrlib.as_it_was import as_it_was
 from lrlib.datasets import PARTS, Data, count, each
 from lrlib.program import all_keras_s, signature
-from lrlib.training import Job, begin, lanes_at_once, program_of
+from lrlib.training import NOT_FINITE, Job, begin, lanes_at_once, program_of
 
 TOLERANCE = 0.01  # what rounding does to two steps is far below, another formula above
 
@@ -244,6 +244,8 @@ def prove(job: Job) -> None:
             batch = each(lambda array, chosen=chosen: array[chosen], job.parts["train"])
             seen.append(float(keras_hooks.trained_on(model, batch)["loss"]))
         trained = model.get_weights()
+    if not np.isfinite([losses[0], seen[0]]).any():
+        raise ValueError(NOT_FINITE)
     differ = [
         f"{variable.path} differs by {gap:.2g} of its change"
         for variable, begun, one, other in zip(model.weights, drawn, trained, swept, strict=False)

@@ -21,7 +21,7 @@ from lrlib.keras import AppliedRates
 from lrlib.lanes import Start, is_random_state
 from lrlib.repeats import random_state, side_by_side
 from lrlib.suggestion import Suggestion, suggest
-from lrlib.training import one_at_a_time
+from lrlib.training import NOT_FINITE, one_at_a_time
 
 RISE = 4.0  # above so many times its lowest value, and above the first one, the loss has diverged
 OUT_OF_DATA = "out of data"
@@ -400,10 +400,11 @@ def _verdict(losses: list[float], recent: int) -> str | None:
     """Say why the test must end now, if it must."""
     if not np.isfinite(losses[-1]):
         if len(losses) == 1:
-            raise ValueError("the loss is NaN or infinite before the first update: look at the model and the data")
+            raise ValueError(NOT_FINITE)
         return "not finite"
     means = [np.mean(losses[max(0, i - recent) : i]) for i in range(1, len(losses) + 1)]
-    return "diverged" if means[-1] > max(RISE * min(means), means[0]) else None
+    far_above = min(means) + (RISE - 1) * abs(min(means))  # a loss may be negative
+    return "diverged" if means[-1] > max(far_above, means[0]) else None
 
 
 def _refuse_no_labels(model, batch) -> None:

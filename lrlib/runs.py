@@ -136,11 +136,18 @@ class Runs(xr.Dataset):
         Raises
         ------
         ValueError
-            If ``kind`` is another; if there is a second axis and the map is not asked for, or none and it is; and as
+            If ``kind`` is another, or ``measure`` nothing that the runs have; if there is a second axis and the map is
+            not asked for, or none and it is; if one learning rate or one seed is left, without its dimension; and as
             these functions.
         """
         from lrlib import plot
 
+        if missing := {"learning_rate", "seed"} - set(self.failed.dims):
+            got = f"got one {min(missing)}: isel({min(missing)}=[0]) keeps it"
+            raise ValueError(f"runs must have several learning rates and seeds, {got}")
+        if measure not in self:
+            known = [name for name in self.data_vars if name.endswith(("_loss", "_accuracy"))]
+            raise ValueError(f"measure must be one of {', '.join(known)}, got {measure!r}")
         kinds = {"map": plot.heat_map} if _axis(self) else {"u": plot.u_shape, "curves": plot.curves}
         kind = kind or next(iter(kinds))
         if kind not in kinds:
@@ -327,11 +334,12 @@ def _by_rate(runs, measure: str):
     dims, axis = runs[measure].dims, _axis(runs)
     if not {"learning_rate", "seed"} <= set(dims):
         raise ValueError(f"runs must have several learning rates and seeds, got {', '.join(dims)}")
-    if "done" in runs and (missing := int((~runs.done).sum())):
+    if "done" in runs and (missing := int((~runs.done.astype(bool)).sum())):
         raise ValueError(f"runs must be done, but {missing} of {runs.done.size} are not: sweep(…, resume=runs) goes on")
     runs = runs.sortby("learning_rate")
     values = 1 - runs[measure] if measure.endswith("accuracy") else runs[measure]
-    values = values.where(np.isfinite(values) & ~runs.failed, np.inf).transpose("learning_rate", ..., "seed").values
+    lost = ~np.isfinite(values) | runs.failed.astype(bool)  # after where NaN, which is lost too
+    values = values.where(~lost, np.inf).transpose("learning_rate", ..., "seed").values
     return runs.learning_rate.values, values.reshape(len(values), -1, values.shape[-1]).astype(float), axis
 
 

@@ -29,6 +29,7 @@ FILLED_TO = 16  # a multiple of so many lanes: in an array's uneven rest a proce
 AT_ONCE = 96  # lanes in a thread: enough to outweigh the calls, few enough to stay in the processor's cache
 BY_XLA = 16  # the same for a program that XLA compiles, always so many
 EVALUATED_AT_ONCE = 256  # samples
+NOT_FINITE = "the loss is NaN or infinite before the first update: look at the model and the data"
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,7 +188,7 @@ def _train(job: Job, lanes, at_once: int, stop, progress) -> dict:
         start = start._replace(state=state)
         records.append([record.numpy() for record in seen])
         if done == 0 and not np.isfinite(records[0][0][0]).all():
-            raise ValueError("the loss is NaN or infinite before the first update: look at the model and the data")
+            raise ValueError(NOT_FINITE)
         made = len(records[-1][0])
         done += made
         if progress:
@@ -213,7 +214,7 @@ def _train(job: Job, lanes, at_once: int, stop, progress) -> dict:
 
 def rates_of(job: Job) -> np.ndarray:
     """Return rates[step, value, learning rate], rounded once to the arithmetic of the run."""
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", under="ignore"):
         rates = (job.factors * job.learning_rates).astype(np.float32)
     if not np.isfinite(rates).all():
         raise ValueError("learning_rates must be finite in float32 when the schedule has multiplied them")

@@ -221,6 +221,14 @@ def test_what_a_rate_is_among_those_of_a_sweep():
     assert plot.meanings(swept()) == ["too small", "right", "right", "too large", "failed"]
 
 
+def test_losses_below_zero_are_drawn_too():
+    runs = swept()
+    runs["validation_loss"] = runs.validation_loss - 10
+    assert plot.meanings(runs) == ["right", "right", "right", "too large", "failed"]
+    assert plot.u_shape(runs).axes[0].get_yscale() == "linear"
+    assert plot.heat_map(runs.expand_dims(momentum=[0.0, 0.9])).axes[1].get_yscale() == "linear"
+
+
 def test_no_meaning_without_a_rate_that_works():
     runs = swept()
     runs["failed"][:] = True

@@ -132,6 +132,14 @@ def test_it_stops_when_the_loss_has_diverged():
     assert (before <= np.maximum(4 * np.minimum.accumulate(before), before[0])).all()
 
 
+def test_a_loss_below_zero_has_not_diverged_where_it_scatters():
+    x, y = np.ones((8, 1)), np.array([4.0, 6.0] * 4)
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile(SGD(), lambda y, outputs: keras.ops.square(y - outputs)[:, 0] - 1000)
+    result = range_test(model, (x, y), batch_size=1, start_rate=1e-3, end_rate=1e3)
+    assert result.stopped == "diverged" and len(result.rates) > 50 and result.losses[0, -1] > 1000
+
+
 @pytest.mark.parametrize("by", ["batch", "epoch"])
 def test_it_stops_when_the_loss_is_not_finite(by):
     model = one_weight()

@@ -87,7 +87,9 @@ def test_what_selects_or_reduces_gives_runs_that_say_how_they_were_made(select):
 def test_a_condition_gives_a_dataset_of_which_runs_can_be_made():
     runs = chosen_from([[3.0], [1.0], [2.0], [4.0]], attrs={"batch_size": 32})
     kept = runs.where(runs.learning_rate < 1000, drop=True)
-    assert type(kept) is xr.Dataset and best_rate(kept.assign(failed=kept.failed == 1)).learning_rate == 10
+    assert type(kept) is xr.Dataset and best_rate(kept).learning_rate == 10
+    assert best_rate(runs.where(runs.learning_rate != 10)).learning_rate == 100
+    assert Runs(kept.data_vars, kept.coords).plot().axes[0].get_ylabel() == "validation loss"
     assert Runs(kept.data_vars, kept.coords, kept.attrs).identical(kept) and kept.attrs == {"batch_size": 32}
 
 
@@ -432,3 +434,8 @@ def test_runs_draw_themselves():
     assert both.plot().axes[0].get_ylabel() == "momentum"
     refused(lambda: both.plot("u"), ValueError, "kind must be map of these runs, got 'u'")
     refused(lambda: runs.plot("map"), ValueError, "kind must be u or curves of these runs, got 'map'")
+    refused(lambda: runs.plot(measure="loss_"), ValueError, "measure must be one of validation_loss, got 'loss_'")
+    refused(lambda: runs.isel(seed=0).plot(), ValueError, "learning rates and seeds, got one seed: isel(seed=[0])")
+    refused(lambda: runs.plot("curves", rates=10), TypeError, "rates must be a sequence of numbers, got 10")
+    refused(lambda: runs.plot("curves", window=0), ValueError, "window must be at least 1, got 0")
+    refused(lambda: runs.plot("curves", scale="lin"), ValueError, "scale must be 'log' or 'linear', got 'lin'")

@@ -770,3 +770,10 @@ def test_labels_beyond_the_outputs_are_refused():
 def test_a_loss_that_is_not_finite_from_the_start_is_no_matter_of_the_rate(value):
     model = model_for(DIABETES, bias_initializer=keras.initializers.Constant(value))
     refused(lambda: run(model, DIABETES), ValueError, "the loss is NaN or infinite before the first update")
+    model.compile("sgd", lambda y, outputs: keras.ops.abs(y - outputs))  # a loss that is compared with Keras's first
+    refused(lambda: run(model, DIABETES), ValueError, "the loss is NaN or infinite before the first update")
+
+
+def test_a_loss_that_no_weight_changes_is_refused():
+    model = model_for(DIABETES, loss=lambda y, outputs: keras.ops.square(y))
+    refused(lambda: run(model, DIABETES), ValueError, "model's loss must depend on its weights")
