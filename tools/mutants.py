@@ -207,7 +207,7 @@ MUTANTS = [
     Mutant(
         "a failed run is as good as a run can be", "runs",
         "a_rate_of_which_one_run_of_eight_failed_is_never_the_best", 2,
-        "& ~runs.failed, np.inf)", "& ~runs.failed, 0.0)",
+        "values.where(~lost, np.inf)", "values.where(~lost, 0.0)",
     ),
     Mutant(
         "the valley ends at once", "runs", "the_valley_ends_where_a_mean_is_more_than_a_tenth_above", 9,
