@@ -19,6 +19,7 @@ from sphinx.util.math import get_node_equation_number
 KATEX = Path(__file__).parent / "katex.min.js"  # 0.19.1
 logger = logging.getLogger(__name__)
 
+APPLIED = re.compile("<mo>\N{FUNCTION APPLICATION}</mo>(?=</m(?:sub|sup|subsup)>)")
 BASE, HELD = '<span class="katex-base">', "held"
 FRAMED = "kind"  # a class of words in a frame, which are as much a block in the line as a formula is
 BEFORE, AFTER = re.compile(r"[(\[“‘]+$"), re.compile(r"^[)\]”’.,;:!?…%]+(?:[-–]\w+)?|^[-–’]\w+")
@@ -34,8 +35,14 @@ def engine():
 
 @cache
 def render(tex, display):
+    """What KaTeX gives, less two slips in its MathML, at which Firefox drops the formula or complains.
+
+    The name of a function as an index, ``\\lambda_{\\max}``, brings along the sign that applies it, and then the index
+    is two; and ``aligned`` has an empty attribute.
+    """
     options = {"displayMode": display, "throwOnError": True, "strict": "error"}
-    return str(engine().call("katex.renderToString", tex, options))
+    html = str(engine().call("katex.renderToString", tex, options))
+    return APPLIED.sub("", html).replace(' columnspacing=""', "")
 
 
 def formula(node, tex, display):

@@ -158,12 +158,31 @@ def test_no_style_sheet_loads_from_another_host():
         assert re.findall(loads, sheet.read_text(encoding="utf8")) == [], sheet
 
 
+def test_what_cannot_be_selected_cannot_in_safari_either():
+    """Or to drag over a drawing there would mark its words, and those around it."""
+    ours = [
+        file
+        for kind in ("lrlib/js/*.js", "_static/*.css", "_ext/*.css", "_ext/reader/*.css")
+        for file in ROOT.glob(kind)
+    ]
+    texts = [file.read_text(encoding="utf8") for file in ours]
+    assert sum(text.count("user-select") for text in texts) > 0
+    for file, text in zip(ours, texts, strict=True):
+        assert len(re.findall("(?<!-)user-select:", text)) == text.count("-webkit-user-select:"), file
+
+
+PARTS = {"msub": 2, "msup": 2, "mfrac": 2, "mover": 2, "munder": 2, "msubsup": 3, "munderover": 3}
+
+
 @pytest.mark.parametrize("path", files(), ids=relative)
 def test_formulas_are_drawn_already(path):
     page = soup(path)
     assert not page.select(".katex-error")
     for formula in page.select(".math"):
         assert formula.select(".katex-html"), formula
+    for part in page.select(",".join(PARTS)):  # of what screen readers read; Firefox takes no other number
+        assert len(part.find_all(recursive=False)) == PARTS[part.name], part.find_parent("math")
+    assert page.select('[columnspacing=""]') == []
 
 
 def test_fonts_and_engine_of_the_formulas_are_one_release():
