@@ -13,8 +13,12 @@
   name();
   new MutationObserver(name).observe(root, { attributeFilter: ["data-mode"] });
   for (const button of switches) {
+    let pressed = false; // who has pressed it needs no words, nor those that were on their way
+    button.addEventListener("show.bs.tooltip", (event) => pressed && event.preventDefault());
+    button.addEventListener("blur", () => (pressed = false));
     button.addEventListener("click", () =>
       setTimeout(() => {
+        pressed = true;
         button.focus({ preventScroll: true });
         window.bootstrap?.Tooltip.getInstance(button)?.hide();
       }),

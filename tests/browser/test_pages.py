@@ -46,6 +46,16 @@ def test_what_the_switch_says_goes_when_it_is_pressed(visit):
     assert switch.evaluate("(button) => button === document.activeElement")
 
 
+def test_what_the_switch_would_have_said_is_not_said_after_it_is_pressed(visit):
+    """To a hand that is faster than the words, and goes away."""
+    page = visit("index")
+    page.clock.install()
+    page.locator(".theme-switch-button:visible").click()
+    page.mouse.move(500, 500)
+    page.clock.run_for(2000)
+    assert page.locator(".tooltip").count() == 0
+
+
 @cache
 def targets(name):
     """The anchors of a page, as its file has them."""
