@@ -27,7 +27,7 @@ FOLDER = "lrlib"  # below _static
 # measures the jump that is left.
 ROOM = {
     "bowl": "calc(0.89 * min(27.5rem, 100cqi) + 14.4rem + var(--words, 0rem))",
-    "forty": "calc(0.976 * min(27.5rem, 100vw - 2rem) + 26.8rem)",
+    "forty": "calc(0.976 * min(27.5rem, 100vw - 2rem) + 26.8rem + max(0px, min(2.55rem, (480px - 100vw) * 1000)))",
     "decays": "calc(0.58 * min(27.5rem, 100vw - 3rem) + 40.8rem)",
     # one below the other on a phone, side by side where there is room; below them the choice of a sweep
     "sweep": "calc(min(1.412 * min(100cqi - 1rem, 27.5rem) + 0.5rem, 0.353 * (min(100cqi - 1rem, 46rem) - 1rem) + "

@@ -17,8 +17,8 @@ html[data-theme="dark"] lr-figure, body[data-jp-theme-light="false"] lr-figure {
   --grid: #444; --ground: #121212; --small: #8ab8f5; --right: #5fd0b3; --large: #f0b43c; --failed: #ff8a80;
   --exponential: #f58cc8; --focus: #8ab8f5; --map: #1b212b; }
 lr-figure .lr-plot { position: relative; }
-lr-figure svg { display: block; width: 100%; height: auto; overflow: hidden; touch-action: pan-y pinch-zoom; user-select: none;
-  font-size: 12px; }
+lr-figure svg { display: block; width: 100%; height: auto; overflow: hidden; touch-action: pan-y pinch-zoom; -webkit-user-select: none;
+  user-select: none; font-size: 12px; }
 lr-figure svg text { fill: var(--ink); }
 lr-figure .lr-axis, lr-figure .lr-tick { stroke: var(--pale); stroke-width: 1; }
 lr-figure .lr-grid { stroke: var(--grid); stroke-width: 1; }
@@ -48,6 +48,7 @@ lr-figure input[type="range"]::-moz-range-thumb { box-sizing: border-box; width:
 lr-figure button:not(.lr-handle), lr-figure select { min-height: 2.5rem; padding: .15rem .8rem;
   border: 1px solid var(--pale); border-radius: .25rem; background: var(--ground); color: var(--ink); font: inherit;
   cursor: pointer; }
+lr-figure select { font-size: max(1rem, 16px); } /* Safari on a phone enlarges the page for smaller ones */
 lr-figure button:not(.lr-handle):hover { border-color: var(--ink); }
 lr-figure button:disabled { opacity: .5; cursor: default; }
 lr-figure button[aria-pressed="true"] { border-color: var(--focus); box-shadow: inset 0 0 0 1px var(--focus); }
@@ -100,7 +101,8 @@ lr-figure[data-live] > img { display: none; }
   let serial = 0;
 
   /* The parts of a figure. Every control is a native one, so that it works by mouse, touch and keyboard. On the way back
-     to a page a browser would set them as they were, and not the figure: autocomplete="off". */
+     to a page a browser would set them as they were, and not the figure: autocomplete="off". Safari, which keeps the
+     figure, then sets them to their defaults: so these follow. */
   class Parts {
     constructor(host) {
       this.host = host;
@@ -135,6 +137,7 @@ lr-figure[data-live] > img { display: none; }
       const show = () => {
         shown.textContent = format(current);
         input.setAttribute("aria-valuetext", format(current));
+        input.defaultValue = input.value;
       };
       const control = {
         element: html("label", {}, html("span", { class: "lr-name" }, label), shown, slide),
@@ -190,8 +193,8 @@ lr-figure[data-live] > img { display: none; }
 
     tick({ label, value = false, change = () => {} }) {
       const input = html("input", { type: "checkbox", autocomplete: "off" });
-      input.checked = value;
-      input.addEventListener("change", () => change(input.checked));
+      input.checked = input.defaultChecked = value;
+      input.addEventListener("change", () => change((input.defaultChecked = input.checked)));
       return { element: html("label", {}, input, label), input, get value() { return input.checked; } };
     }
 
@@ -213,6 +216,7 @@ lr-figure[data-live] > img { display: none; }
       button.addEventListener("pointerdown", (event) => event.button || button.setPointerCapture(event.pointerId));
       button.addEventListener("pointermove", (event) => button.hasPointerCapture(event.pointerId) && follow(event));
       root.addEventListener("click", follow);
+      button.addEventListener("click", () => button.focus({ preventScroll: true })); // Safari gives a button none
       const ways = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
       button.addEventListener("keydown", (event) => {
         const way = ways[event.key];

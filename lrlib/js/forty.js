@@ -15,7 +15,7 @@
   const NEXT = { 0: FIRST, [FIRST]: APPLY, [APPLY]: MOVE, [MOVE]: COUNT, [COUNT]: ASK, [ASK]: PRINT, [PRINT]: FIRST };
   const style = `
 lr-figure .lr-program { margin: .25rem 0; padding: .4rem 0; border: 1px solid var(--grid); border-radius: .25rem;
-  background: var(--map); color: var(--ink); font-size: clamp(11px, (100vw - 5rem) / 24.8, .82rem); line-height: 1.55; overflow: hidden;
+  background: var(--map); color: var(--ink); font-size: clamp(11px, (100vw - 5rem) / 25.2, .82rem); line-height: 1.55; overflow: hidden;
   list-style: none; font-family: ui-monospace, "SFMono-Regular", Menlo, Consolas, "Liberation Mono", monospace; }
 lr-figure .lr-program li { margin: 0; padding: 0 .35rem 0 calc(1.25rem + 6ch); text-indent: -6ch; white-space: pre-wrap;
   overflow-wrap: anywhere; position: relative; }
@@ -28,7 +28,8 @@ lr-figure dl.lr-values { display: grid; grid-template-columns: repeat(5, auto); 
   font-variant-numeric: tabular-nums; }
 lr-figure .lr-values div { display: flex; flex-direction: column; }
 lr-figure .lr-values dt, lr-figure .lr-values dd { margin: 0 !important; padding: 0; font-size: .8rem; font-weight: 400; }
-lr-figure .lr-values dd { font-size: .95rem; font-weight: 600; }`;
+lr-figure .lr-values dd { font-size: .95rem; font-weight: 600; }
+@media (max-width: 480px) { lr-figure dl.lr-values { grid-template-columns: repeat(3, auto); } } /* whole numbers */`;
 
   const rate = (base, decay, globalStep) => base * decay ** globalStep;
 

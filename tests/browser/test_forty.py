@@ -97,6 +97,18 @@ def test_line_by_line_with_the_keyboard(forty, size, dark):
     assert page.messages == []
 
 
+def test_a_phone_breaks_no_line_of_the_program_and_no_number(forty):
+    """In the letters of a Mac or an iPhone too, which are 0.62 of their size wide; here they are 0.6."""
+    page, figure = forty(size=PHONE)
+    figure.get_by_role("button", name="Run to the end").click()
+    page.add_style_tag(content="lr-figure .lr-program { letter-spacing: .02em }")
+    for what, count in ((".lr-program:not(.lr-output) > li", 9), (".lr-values :is(dt, dd)", 10)):
+        lines = figure.locator(what).evaluate_all(
+            "all => all.map(e => e.offsetHeight / parseFloat(getComputedStyle(e).fontSize))"
+        )
+        assert len(lines) == count and max(lines) < 2, what
+
+
 def test_the_rates_can_be_dragged(forty):
     page, figure = forty()
     figure.get_by_role("slider", name="Decay rate").focus()

@@ -10,3 +10,9 @@ def test_fingers_and_copy_buttons(seen):
     assert len(seen.buttons) == seen.inputs > 0
     assert all(width >= 44 and height >= 44 and opacity == "1" for width, height, opacity in seen.buttons)
     assert seen.folds and all(height >= 44 for _, height, _ in seen.folds)
+
+
+@each(CHAPTERS)
+def test_safari_need_not_enlarge_the_page_for_a_field(seen):
+    """As it does on a phone where one touches a field or a choice whose letters have less than 16 pixels."""
+    assert [field for field, size in seen.typed if size < 16] == []

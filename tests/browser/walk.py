@@ -39,6 +39,7 @@ REST = """async () => {
   for (let i = 0; i < 2; i++) await new Promise(requestAnimationFrame);
   await new Promise((done) => setTimeout(done, 101));
 }"""
+TYPED = "all => all.map(e => [e.outerHTML.slice(0, 80), parseFloat(getComputedStyle(e).fontSize)])"
 LIVE = "[...document.querySelectorAll('lr-figure')].map((figure) => figure.dataset.live !== undefined)"
 LINKS = "[...document.querySelectorAll('a[href]')].map(a => a.href)"
 IDS = "[...document.querySelectorAll('[id], a[name]')].map(e => e.id || e.name)"
@@ -158,6 +159,7 @@ def on_phones(page, seen):
     seen.inputs = page.locator("div.cell_input pre").count()
     seen.buttons = page.locator("div.cell_input button.copybtn").evaluate_all(SIZES)
     seen.folds = page.locator("article summary").evaluate_all(SIZES)
+    seen.typed = page.locator("article :is(input[type=text], select)").evaluate_all(TYPED)
 
 
 def by_axe(page, seen):
