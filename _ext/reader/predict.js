@@ -112,7 +112,7 @@
     const marks = wide ? ticks(true, ask.x[0], ask.x.at(-1)) : places.map((x, i) => [x, count < 7 || i % 2 === 0 ? brief(x) : ""]);
     for (const [at, words] of marks) {
       root.append(svg("line", { class: "grid", x1: X.to(at), x2: X.to(at), y1: top, y2: height - bottom }));
-      root.append(svg("text", { x: X.to(at), y: height - bottom + 16, "text-anchor": "middle" }, words));
+      root.append(svg("text", { x: X.to(at), y: height - bottom + 19, "text-anchor": "middle" }, words));
     }
     root.append(svg("text", { x: (left + width - right) / 2, y: height - 5, "text-anchor": "middle" }, xName));
     root.append(svg("text", { transform: `translate(12 ${(top + height - bottom) / 2}) rotate(-90)`, "text-anchor": "middle" }, yName));
