@@ -348,11 +348,17 @@ class _Record:
             self._take(resume)
 
     def _take(self, resume) -> None:
+        must = "resume must be what the same sweep returned when it was interrupted, got"
+        if not isinstance(resume, Runs):
+            raise ValueError(f"{must} {resume!r}")
         # as texts, in which NaN is NaN, without the numbers in the names of layers that were made anew
-        made = [sorted({**getattr(one, "attrs", {}), "bytes_of_lane": 0}.items()) for one in (self, resume)]
-        same = isinstance(resume, Runs) and len({re.sub(r"_\d+", "", repr(items)) for items in made}) == 1
-        if not same or any(not np.array_equal(resume[name], values) for name, values in self.coords.items()):
-            raise ValueError("resume must be what the same sweep returned when it was interrupted, got another one")
+        now, then = ({name: re.sub(r"_\d+", "", repr(v)) for name, v in one.attrs.items()} for one in (self, resume))
+        differ = {name for name in {*now, *then} - {"bytes_of_lane"} if now.get(name) != then.get(name)}
+        for name in {*self.coords, *resume.coords}:
+            if not np.array_equal(self.coords.get(name, []), resume.coords.get(name, [])):
+                differ.add(name)
+        if differ:
+            raise ValueError(f"{must} another one, which differs in {', '.join(sorted(differ))}")
         self.done = resume.done.values.reshape(-1)
         for name, values in resume.data_vars.items():
             if name != "done" and not name.startswith("weight_"):

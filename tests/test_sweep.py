@@ -492,6 +492,9 @@ def test_what_does_not_go_on():
     doubled.compile(keras.optimizers.SGD(), CROSS_ENTROPY(from_logits=True), loss_weights=2.0)
     for other in (runs.isel(seed=[0, 0]), "runs", *others, run(model, changed), run(doubled, CANCER)):
         refused(lambda other=other: run(model, CANCER, resume=other), ValueError, "resume must be what the same sweep")
+    refused(lambda: run(model, CANCER, resume=others[1]), ValueError, "which differs in batch_size")
+    group = {"also": {model.layers[0].name: [0.5]}}
+    refused(lambda: run(model, CANCER, resume=runs, **group), ValueError, f"differs in {model.layers[0].name}")
     refused(lambda: run(model, CANCER, resume=runs, weights=True), ValueError, "must have been made with weights=True")
     assert "weight_0" not in run(model, CANCER, resume=run(model, CANCER, weights=True))
 
