@@ -58,6 +58,17 @@ def as_it_was(model) -> Iterator[Callable[[], None]]:
         give_back()
 
 
+@contextmanager
+def tensorflow_s_as_they_were(model) -> Iterator[None]:
+    """Give back the values of TensorFlow's own variables in a model, which no scope of Keras's spares."""
+    kept = [(part, part.numpy()) for part in _inside(model, set()) if isinstance(part, tf.Variable)]
+    try:
+        yield
+    finally:
+        for part, value in kept:
+            part.assign(value)
+
+
 def _inside(thing, seen: set) -> Iterator:
     """Find the optimizers and variables in the attributes of a layer and of the layers in it."""
     if id(thing) in seen:

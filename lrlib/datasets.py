@@ -336,7 +336,13 @@ def _weights(x_name: str, name: str, x, weights):
 
 
 def _samples(name: str, values) -> np.ndarray:
-    x = _numbers(name, values).astype(np.float32)
+    given = _numbers(name, values)
+    x = given.astype(np.float32)
+    if given.dtype.kind in "iu" and (other := given[given != x]).size:
+        raise ValueError(
+            f"{name} must hold integers that float32 can hold, got {other[0]}: if they are quantities give floats, if "
+            "they are names number them from 0"
+        )
     if x.ndim == 0 or x.size == 0:
         raise ValueError(f"{name} must hold at least one sample, got shape {x.shape}")
     return _finite(name, x)
@@ -445,7 +451,8 @@ def _numbers(name: str, values) -> np.ndarray:
     except (TypeError, ValueError):
         array = None
     if array is None or array.dtype.kind not in "biuf":
-        raise TypeError(f"{name} must be an array of numbers, got {type(values).__name__}")
+        of = "" if array is None else f" of {array.dtype}"
+        raise TypeError(f"{name} must be an array of numbers, got {type(values).__name__}{of}")
     return array
 
 

@@ -6,6 +6,7 @@ wrapped methods. An optimizer's rate is taken from outside by replacing ``_get_c
 """
 
 import functools
+import inspect
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -49,6 +50,23 @@ def refuse_other_rates(optimizer) -> None:
             )
 
 
+def refuse_other_settings(optimizer) -> None:
+    """Raise a ValueError for an optimizer of the user's own that ``get_config`` does not tell all of."""
+    if is_keras_s(type(optimizer)):
+        return
+    try:
+        again = vars(type(optimizer).from_config(optimizer.get_config()))
+    except TypeError as error:
+        raise ValueError(f"optimizer must be made again by what its get_config() returns, but: {error}") from None
+    for name, value in vars(optimizer).items():
+        plain = value is None or isinstance(value, (bool, int, float, str, tuple)) or inspect.isfunction(value)
+        if plain and name not in ("built", "name") and value != again.get(name, value):
+            raise ValueError(
+                f"optimizer must be made again by what its get_config() returns, but {name} would be {again[name]!r} "
+                f"instead of {value!r}"
+            )
+
+
 def learning_rate_given(optimizer):
     """Return what an optimizer was given for a learning rate: a variable, a schedule or a function."""
     return optimizer._learning_rate
@@ -58,6 +76,11 @@ def loss_given(model) -> list:
     """Return the losses and their weights that a model was compiled with, and how they are combined."""
     given = model._compile_config.config
     return [given["loss"], given["loss_weights"]]
+
+
+def loss_of(model, training: bool, x, y, outputs, weights=None):
+    """Return the loss that a model computes of its outputs, told whether it trains if it asks for that."""
+    return model._compute_loss(x=x, y=y, y_pred=outputs, sample_weight=weights, training=training)
 
 
 def settings_of(optimizer) -> list[str]:
@@ -92,6 +115,11 @@ def trained_by(optimizer) -> list:
 def counted(optimizer) -> int:
     """Return how many updates an optimizer has counted; with accumulation, how many micro-batches."""
     return int(tf.convert_to_tensor(optimizer._iterations.value))
+
+
+def counter_of(optimizer) -> keras.Variable:
+    """Return the variable in which an optimizer counts."""
+    return optimizer._iterations
 
 
 def variable_key(optimizer, variable):
@@ -304,19 +332,24 @@ def rate_from_outside(optimizer) -> Iterator[tf.Variable]:
 
 @contextmanager
 def initializers_noted() -> Iterator[dict]:
-    """Give the initializers of the variables that are made in the block, by ``id(variable)``."""
+    """Give the initializers of the variables that are made in the block, and the first values, by ``id(variable)``."""
     kind, noted = keras.src.backend.Variable, {}
     original = kind._initialize_with_initializer
 
     def note(self, initializer):
-        noted[id(self)] = initializer
         original(self, initializer)
+        noted[id(self)] = initializer, self.value.numpy()
 
     kind._initialize_with_initializer = note
     try:
         yield noted
     finally:
         kind._initialize_with_initializer = original
+
+
+def made_to_be_trained(model) -> list:
+    """Return the variables that the layers of a model were made with to train them, also those that are frozen now."""
+    return [v for layer in model._flatten_layers() for v in layer._trainable_variables]
 
 
 def variables_of(model) -> list:
@@ -326,6 +359,18 @@ def variables_of(model) -> list:
 
 
 # Updates of values in place of variables
+
+
+class NotingScope(keras.StatelessScope):
+    """A scope that also knows which variables were assigned in it."""
+
+    def __init__(self, *values, **how):
+        super().__init__(*values, **how)
+        self.assigned = []
+
+    def add_update(self, update):
+        self.assigned.append(update[0])
+        super().add_update(update)
 
 
 class OfLane:
@@ -454,6 +499,11 @@ def state_of_random_numbers() -> list:
     """Return the state of Keras's random numbers that belong to no layer, if there is one."""
     keras_s = keras.src.backend.common.global_state.get_global_attribute("global_seed_generator")
     return [keras_s.state] if keras_s is not None else []
+
+
+def are_of_no_layer(variables) -> bool:
+    """Whether the state of Keras's random numbers that belong to no layer is among some variables."""
+    return any(one is variable for one in state_of_random_numbers() for variable in variables)
 
 
 def restart_accumulation(optimizer) -> None:

@@ -215,6 +215,22 @@ def _cond(pred, true_fn, false_fn):
     return tf.nest.map_structure(choose, returned, other_returned)
 
 
+def _cond_of_one(pred, true_fn, false_fn):
+    """Compute one branch, and let the scope keep what that one assigned: Keras keeps what was traced last."""
+    scope = get_stateless_scope()
+    if scope is None:
+        return _KEPT["cond"](pred, true_fn, false_fn)
+    before = scope.state_mapping
+
+    def of(branch):
+        scope.state_mapping = dict(before)
+        return branch(), [scope.state_mapping[key] for key in before]
+
+    returned, values = _KEPT["cond"](pred, lambda: of(true_fn), lambda: of(false_fn))
+    scope.state_mapping = dict(zip(before, values, strict=True))
+    return returned
+
+
 def _rnn(step_function, inputs, initial_states, go_backwards=False, mask=None, **how):
     """Unroll the loop over time. Keras, when it unrolls, forgets to turn the mask round too, so all is turned here."""
     if go_backwards:
@@ -260,17 +276,19 @@ SUBSTITUTES = (
     *((CONVERTERS, kind, functools.partial(_drawn, kind, of_lanes)) for kind, of_lanes in DRAWS.items()),
     *((CONVERTERS, kind, functools.partial(_sum, kind)) for kind in ("Sum", "Mean", "BiasAddGrad")),
 )
+OF_ONE = ((vars(backend.core), "cond", _cond_of_one),)
+OF_UPDATE = ((vars(backend.core), "cond", _cond),)  # also of one: the rate that a branch received is wanted outside
 _KEPT = {name: place[name] for place, name, _ in SUBSTITUTES}
 
 
 @contextmanager
-def lane_ops():
-    """Let Keras call this room's functions while a program for many lanes is traced."""
-    before = [(place, name, place[name]) for place, name, _ in SUBSTITUTES]
+def lane_ops(substitutes=SUBSTITUTES):
+    """Let Keras call this room's functions while a program for many lanes is traced, or some of them."""
+    before = [(place, name, place[name]) for place, name, _ in substitutes]
     logger, level = tf.get_logger(), tf.get_logger().level
     try:
         logger.setLevel(logging.CRITICAL)  # pages about what it cannot convert, which the error says too
-        for place, name, function in SUBSTITUTES:
+        for place, name, function in substitutes:
             place[name] = function
         yield
     finally:

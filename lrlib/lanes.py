@@ -59,7 +59,7 @@ class Start:
                 twins = dict(_twins(model))
         finally:
             random.setstate(python_s)
-        self.initializers = {key: noted.get(id(twin), twin) for key, twin in twins.items()}
+        self.initializers = {key: _initializer(twin, *noted.get(id(twin), (twin, None))) for key, twin in twins.items()}
         for variable in self.variables:
             if id(variable) not in self.initializers and id(variable) not in self.fixed:
                 raise ValueError(
@@ -101,6 +101,12 @@ def _twins(layer) -> Iterator[tuple]:
         yield from _twins(part)
 
 
+def _initializer(variable, initializer, at_first):
+    """Return what a variable starts from: its initializer, or what the layer has set it to since, such as a table."""
+    now = variable.value.numpy()
+    return initializer if at_first is None or np.array_equal(at_first, now, equal_nan=True) else now
+
+
 def is_random_state(variable) -> bool:
     """Whether a variable is the state of a layer's random numbers."""
     return variable.name == "seed_generator_state"
@@ -109,7 +115,8 @@ def is_random_state(variable) -> bool:
 def fixed_variables(model) -> list:
     """Return what training leaves alone: the variables of layers that are frozen, or adapted beforehand."""
     layers = [layer for layer in model._flatten_layers() if not layer.trainable or hasattr(layer, "adapt")]
-    fixed = {id(v): v for layer in layers for v in layer.variables if not is_random_state(v)}
+    fixed = {id(v) for layer in layers for v in layer.variables if not is_random_state(v)}
+    fixed |= {id(v) for v in keras_hooks.made_to_be_trained(model)}  # and are not: one by one, as with LoRA
     return [v for v in model.non_trainable_variables if id(v) in fixed]
 
 

@@ -15,10 +15,11 @@ import tensorflow as tf
 
 from lrlib import keras_hooks
 from lrlib.datasets import each
-from lrlib.lane_ops import lane_ops, not_converted
+from lrlib.lane_ops import OF_ONE, OF_UPDATE, lane_ops, not_converted
 from lrlib.lanes import Start, fixed_variables
 
 CONVOLUTIONS = keras.layers.Conv1D.__base__, keras.layers.DepthwiseConv1D.__base__
+CHANGES = re.compile("Assign.*VariableOp|Resource(Scatter|Apply)|Rng|Random|TruncatedNormal|Multinomial")
 NAME_LAYERS = "keras_history", "input_layers", "output_layers"  # in a config
 TRANSPOSED = keras.layers.Conv1DTranspose.__base__
 
@@ -80,7 +81,7 @@ class Program:
             rates, values, first = tf.TensorSpec((None, lanes)), tf.TensorSpec((lanes,)), tf.TensorSpec((), tf.int32)
             signature = [(weights, others, slots), fixed, self.data, order, seeds, rates, values, first]
             train = tf.function(self._trains(step), signature, autograph=False)
-            evaluate = tf.function(self._evaluate, [weights, others, fixed, self.data], autograph=False)
+            evaluate = tf.function(self._evaluate, [weights, others, fixed, self.data, first], autograph=False)
             self.compiled[lanes] = Compiled(train.get_concrete_function(), evaluate.get_concrete_function())
         return self.compiled[lanes]
 
@@ -100,24 +101,25 @@ class Program:
         own |= {id(v): value for v, value in zip(self.fixed, fixed, strict=True)}
         return [np.asarray(own[id(v)]) for v in self.model.weights]
 
-    def _called(self, weights, others, fixed):
-        """Return a context in which the model has a lane's values in place of its variables."""
-        return keras.StatelessScope(
-            list(zip(self.weights + self.others + self.fixed, [*weights, *others, *fixed], strict=True)),
-            collect_losses=True,
+    def _called(self, weights, others, fixed, t):
+        """Return a context in which the model has a lane's values in place of its variables, after so many updates."""
+        variables = [*self.weights, *self.others, *self.fixed, keras_hooks.counter_of(self.model.optimizer)]
+        return keras_hooks.NotingScope(
+            list(zip(variables, [*weights, *others, *fixed, t], strict=True)), collect_losses=True
         )
 
     def _loss(self, training: bool, x, y, weight=None):
         how = {"training": training} if self.model._call_has_training_arg else {}
         outputs = self.model(x, **how)
-        return self.model.compute_loss(x=x, y=y, y_pred=outputs, sample_weight=weight), outputs
+        return keras_hooks.loss_of(self.model, training, x, y, outputs, weight), outputs
 
     def _step_of_lane(self, weights, others, slots, rate, value, batch, fixed, t):
         """Return a lane's next values, and its loss, the rate that was applied and the gradient's norm."""
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(weights)
-            with self._called(weights, others, fixed) as scope:
+            with self._called(weights, others, fixed, t) as scope:
                 loss, _ = self._loss(True, *batch)
+            self._refuse_what_no_lane_keeps(scope.assigned)
             scaled = self.optimizer.scale_loss(loss)
         gradients = tape.gradient(scaled, weights)  # of an embedding as slices, whose squares an optimizer may sum
         whole = [tf.convert_to_tensor(g) for g in gradients if g is not None]
@@ -127,20 +129,39 @@ class Program:
         others = [tf.convert_to_tensor(scope.get_current_value(v)) for v in self.others]
         factors = dict.fromkeys(self.grouped, value)
         setting = value if self.setting else None
-        weights, slots, received = keras_hooks.update(
-            self.optimizer, t, rate, factors, setting, weights, slots, gradients
-        )
+        with lane_ops(OF_UPDATE):
+            weights, slots, received = keras_hooks.update(
+                self.optimizer, t, rate, factors, setting, weights, slots, gradients
+            )
         applied = [rate for key, rate in received.items() if key not in self.grouped]
         applied_in_group = [rate for key, rate in received.items() if key in self.grouped]
         seen = loss, (applied or applied_in_group)[0], norm, *applied_in_group[:1]
         # at most so many: what is no longer needed makes room
-        tensors = [v for op in _operations()[self.of_all_lanes :] for v in op.outputs]
+        tensors = [v for op in self._operations_of_lane() for v in op.outputs]
         self.bytes_of_lane = sum(v.shape.num_elements() * v.dtype.size for v in tensors if v.shape.is_fully_defined())
         return (weights, others, slots), tuple(map(tf.convert_to_tensor, seen))
 
+    def _refuse_what_no_lane_keeps(self, assigned) -> None:
+        kept = {id(v) for v in (*self.others, *self.model.metrics_variables)}
+        changed = [f"changes {v.path!r}" for v in assigned if id(v) not in kept]
+        if keras_hooks.are_of_no_layer(assigned):
+            changed = ["draws random numbers of no SeedGenerator"]
+        changed += [f"needs the operation {op.type}" for op in self._operations_of_lane() if CHANGES.match(op.type)]
+        if changed:
+            raise ValueError(
+                f"model must do in a sweep what it does in Keras, but when it is called it {changed[0]}: a lane has "
+                "its own of what changes only in weights that are not trained and in SeedGenerators, of layers that "
+                "are not frozen"
+            )
+
+    def _operations_of_lane(self):
+        return _operations()[self.of_all_lanes :]
+
     def _each(self, function, lanes):
         if not self.vectorized:
-            return tf.nest.map_structure(lambda v: v[None], function(tf.nest.map_structure(lambda v: v[0], lanes)))
+            with lane_ops(OF_ONE):
+                one = function(tf.nest.map_structure(lambda v: v[0], lanes))
+            return tf.nest.map_structure(lambda v: v[None], one)
         try:
             with lane_ops():
                 return tf.vectorized_map(function, lanes, fallback_to_while_loop=False)
@@ -177,11 +198,11 @@ class Program:
 
         return train
 
-    def _evaluate(self, weights, others, fixed, data):
+    def _evaluate(self, weights, others, fixed, data, t):
         y = data[1]
 
         def of_lane(lane):
-            with self._called(*lane, fixed):
+            with self._called(*lane, fixed, t):
                 loss, outputs = self._loss(False, *data)
             self.classifies = _are_classes(y, outputs)
             return loss, _hits(y, outputs) if self.classifies else tf.zeros(())
@@ -227,9 +248,11 @@ def beside_config(model) -> list:
 def signature(model) -> str | None:
     """Return what equal models have in common, whatever their layers are called, and None for one without equals.
 
-    A class or a function of the user's own may change from one sweep to the next, so a model with one has no equals.
+    A class or a function of the user's own may change from one sweep to the next, so a model with one has no equals;
+    nor has one with a layer that was adapted and does not keep in variables what it has learnt.
     """
-    names = {layer.name: f"layer {place}" for place, layer in enumerate(model._flatten_layers())}
+    layers = model._flatten_layers()
+    names = {layer.name: f"layer {place}" for place, layer in enumerate(layers)}
 
     def plain(value, of_layers=False):
         if isinstance(value, (list, tuple)):
@@ -244,6 +267,8 @@ def signature(model) -> str | None:
         return value.__name__ if hasattr(value, "__name__") else [type(value).__name__, plain(vars(value))]
 
     if not all_keras_s(model):
+        return None
+    if any(hasattr(layer, "adapt") and not layer.variables for layer in layers):
         return None
     try:
         kinds = [type(part).__name__ for part in (model, model.optimizer, *model._flatten_layers())]

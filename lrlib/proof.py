@@ -1,13 +1,14 @@
 """The proof: a sweep of a model is what Keras would train, or an error says where it is not."""
 
 import math
+from contextlib import contextmanager
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from lrlib import keras_hooks
-from lrlib.as_it_was import as_it_was
+from lrlib.as_it_was import as_it_was, tensorflow_s_as_they_were
 from lrlib.datasets import PARTS, Data, count, each
 from lrlib.program import all_keras_s, signature
 from lrlib.training import NOT_FINITE, Job, begin, lanes_at_once, program_of
@@ -68,6 +69,7 @@ def check(model) -> None:
     if keras_hooks.updating_optimizer(optimizer) is not optimizer:
         raise ValueError(f"optimizer must make its updates itself, got {type(optimizer).__name__}, which wraps another")
     keras_hooks.refuse_other_rates(optimizer)
+    keras_hooks.refuse_other_settings(optimizer)
     if not isinstance(keras_hooks.learning_rate_given(optimizer), keras.Variable):
         raise ValueError(
             "optimizer must not have a schedule, which a sweep would not use: give it to the sweep, as schedule=, "
@@ -99,7 +101,7 @@ def fitting(model, data: Data) -> dict[str, tuple]:
             raise ValueError(f"model must take what the data hold, but for two samples of x_train: {error}") from error
         if isinstance(outputs, tf.Tensor):
             _check_labels(model, data, tuple(outputs.shape[1:]))
-        loss = tf.convert_to_tensor(model.compute_loss(x, y, outputs, *weights))
+        loss = tf.convert_to_tensor(keras_hooks.loss_of(model, True, x, y, outputs, *weights))
     if loss.shape.rank:
         raise ValueError(
             f"model's loss must be one number for a batch, got {loss.shape[0]} numbers: look at reduction="
@@ -134,7 +136,7 @@ def _is_of_means(model, data: Data, half: int) -> bool:
         x, y, *weights = _samples(data, first, end)
         outputs = model(x)
         masks.extend(getattr(part, "_keras_mask", None) is not None for part in tf.nest.flatten(outputs))
-        return float(model.compute_loss(x, y, outputs, *weights))
+        return float(keras_hooks.loss_of(model, False, x, y, outputs, *weights))
 
     noise = np.random.default_rng(0)  # with weights near 0 all losses may be alike
     with _only_read(model, lambda weight: noise.normal(0, 0.3, weight.shape).astype(np.float32)):
@@ -148,10 +150,12 @@ def _is_mean(loss) -> bool:
     return counts_all and keras_hooks.is_keras_s(loss)
 
 
+@contextmanager
 def _only_read(model, other=tf.convert_to_tensor):
     weights = {id(v) for v in model.trainable_variables}
     values = [(v, other(v.value) if id(v) in weights else v.value) for v in model.variables]
-    return keras.StatelessScope(values, collect_losses=True)
+    with tensorflow_s_as_they_were(model), keras.StatelessScope(values, collect_losses=True):
+        yield
 
 
 def _samples(data: Data, first: int, end: int):
@@ -177,8 +181,9 @@ def _check_labels(model, data: Data, outputs: tuple) -> None:
                     f"y_{part} must hold one integer from 0 to {outputs[-1] - 1}, the model's last output, for {each}, "
                     f"got {y.dtype} of shape {y.shape} from {y.min()} to {y.max()}"
                 )
-        elif y.shape[1:] != tuple(outputs) and (y.shape[1:] or tuple(outputs) != (1,)):
+        elif outputs not in (y.shape[1:], (*y.shape[1:], 1)) and y.shape[1:] != (*outputs, 1):
             wanted, got = math.prod(outputs), math.prod(y.shape[1:])
+            got = got if got != wanted else f"shape {y.shape[1:]} instead of {outputs}"
             raise ValueError(f"y_{part} must have a number for each of the {wanted} outputs, got {got}")
 
 
@@ -217,9 +222,17 @@ def prove(job: Job) -> None:
     Raises
     ------
     ValueError
-        If they differ, or the model cannot be vectorised.
+        If they differ, or the model cannot be vectorised; if it has a training step of its own, of which two steps do
+        not tell what it does later.
     """
-    program, model = program_of(job), job.model
+    model = job.model
+    for step in "train_step", "test_step":
+        if not keras_hooks.is_keras_s(getattr(model, step)):
+            raise ValueError(
+                f"model must do in a sweep what it does in Keras, but a sweep does not call its own {step}: it calls "
+                "the model and compute_loss, which may be your own, and the optimizer"
+            )
+    program = program_of(job)
     if program.proven or _known(model):
         return
     steps, value, setting = min(2, job.steps), 0, {}

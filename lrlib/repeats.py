@@ -98,7 +98,7 @@ def _look_at_the_ends(model, samples) -> None:
     ends = [np.unravel_index(at, part.shape)[0] for part in parts for at in (part.argmin(), part.argmax())]
     x, y, weights = tf.nest.map_structure(lambda part: None if part is None else tf.gather(part, ends), given)
     with keras.StatelessScope([(v, v.value) for v in model.variables], collect_losses=True):
-        loss = tf.convert_to_tensor(model.compute_loss(x, y, model(x), weights))
+        loss = tf.convert_to_tensor(keras_hooks.loss_of(model, True, x, y, model(x), weights))
     if loss.shape.rank or not np.isfinite(loss):
         raise ValueError(f"a sweep's loss is one finite number, got {loss}")
 

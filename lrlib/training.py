@@ -76,8 +76,10 @@ def program_of(job: Job) -> Program:
     """Return the program that trains a job's lanes, an earlier one if it was for a model of the same making."""
     data = job.parts["train"]
     samples = tf.nest.map_structure(lambda v: (v.shape[1:], str(v.dtype)), data)
-    group = [place for place, layer in enumerate(job.model._flatten_layers()) if layer.name == job.group]
-    key = job.made, str(samples), job.batch_size, job.setting, str(group), job.vectorized
+    names = [layer.name for layer in job.model._flatten_layers()]
+    group = [place for place, name in enumerate(names) if name == job.group]
+    named = names if any(isinstance(part, dict) for part in data) else None
+    key = job.made, str(samples), str(named), job.batch_size, job.setting, str(group), job.vectorized
     programs = _programs if job.made else _alone.setdefault(job, {})
     if key not in programs:
         while len(programs) >= 32:
@@ -201,7 +203,7 @@ def _train(job: Job, lanes, at_once: int, stop, progress) -> dict:
     weights = program.finished(start.state)
     for part, whole in job.parts.items():
         at_once = EVALUATED_AT_ONCE if job.of_means else job.batch_size
-        final_loss, accuracy = _evaluate(compiled, weights, start.state[1], start.fixed, whole, at_once)
+        final_loss, accuracy = _evaluate(compiled, weights, start.state[1], start.fixed, job.steps, whole, at_once)
         result[f"{part}_loss"] = final_loss[:number]
         if job.classes is not None and program.classifies:
             result[f"{part}_accuracy"] = accuracy[:number]
@@ -249,12 +251,13 @@ def failures(loss: np.ndarray, constant_loss: float) -> dict[str, np.ndarray]:
     return {"failed": failed, "failed_since": since}
 
 
-def _evaluate(compiled, weights, others, fixed, data, at_once: int) -> list[np.ndarray]:
-    """Return loss and accuracy over all samples, so many of which are taken at once, each as [lane]."""
+def _evaluate(compiled, weights, others, fixed, steps: int, data, at_once: int) -> list[np.ndarray]:
+    """Return loss and accuracy over all samples after so many steps, so many samples at once, each as [lane]."""
     sums = []
     for first in range(0, count(data), at_once):
         piece = each(lambda array, first=first: tf.constant(array[first : first + at_once]), data)
-        loss, hits = (values.numpy().astype(np.float64) for values in compiled.evaluate(weights, others, fixed, piece))
+        found = compiled.evaluate(weights, others, fixed, piece, steps)
+        loss, hits = (values.numpy().astype(np.float64) for values in found)
         sums.append((loss * count(piece), hits))
     return [sum(kind) / count(data) for kind in zip(*sums, strict=True)]
 

@@ -211,6 +211,14 @@ def subclassed(kind):
     return make
 
 
+class WithItsOwnLoss(Small):
+    """Its penalty grows with the updates, as that of an autoencoder may, and is part of the loss in training only."""
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        penalty = keras.ops.cast(self.optimizer.iterations, "float32") * keras.ops.sum(self.out.kernel**2)
+        return super().compute_loss(x, y, y_pred, sample_weight) + (0.1 if training else 0.01) * penalty
+
+
 def held_back():
     how = dict(
         kernel_regularizer=keras.regularizers.L1L2(0.01, 0.01), activity_regularizer="l2", kernel_constraint="max_norm"
@@ -427,6 +435,7 @@ MODELS = [
     Case("several outputs with their own losses and weights", several_outputs),
     Case("a subclass without `get_config`", subclassed(Small)),
     Case("a subclass with `get_config`", subclassed(SmallWithConfig)),
+    Case("a `compute_loss` of its own, which counts updates and asks whether it trains", subclassed(WithItsOwnLoss)),
     Case("regularizers, constraints, `add_loss`", held_back),
     Case("frozen layers", frozen),
 ]

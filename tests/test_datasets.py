@@ -325,6 +325,10 @@ def test_several_inputs_outputs_and_weights():
     refused(lambda: as_data(with_weights), ValueError, "x and weights must have equal lengths")
     refused(lambda: as_data(({"a": np.ones((5, 2)), "b": np.ones((4, 2))}, np.ones(5))), ValueError, "equal lengths")
     refused(lambda: as_data(({"a": "1"}, np.ones(5))), TypeError, "x must be an array of numbers")
+    refused(lambda: as_data((np.array(["a"] * 5), np.ones(5))), TypeError, "x must be an array of numbers", "of <U1")
+    refused(
+        lambda: as_data((2**24 + np.arange(5), np.ones(5))), ValueError, "x must hold integers that", "got 16777217"
+    )
 
 
 def test_bad_pairs_are_refused():

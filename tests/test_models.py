@@ -99,6 +99,11 @@ def test_a_lane_is_what_keras_trains(case, whole_runs):
     trains_like_keras(case.make(), case.rate, steps=case.steps)
 
 
+@pytest.mark.parametrize("case", [c for c in OPTIMIZERS if c.steps > 4], ids=lambda case: case.what)
+def test_a_lane_alone_makes_now_and_then_what_is_made_now_and_then(case, whole_runs):
+    trains_like_keras(case.make(), case.rate, steps=case.steps, engine="loop")
+
+
 @pytest.mark.parametrize("case", [case for case in CASES if case.how != "vectorized"], ids=lambda case: case.what)
 def test_what_cannot_be_vectorized_is_refused(case):
     model, expected = case.make(), [case.reason]
@@ -189,7 +194,8 @@ rounding of float32.
 - **refused** – an error says why before anything is trained.
 
 A model with any other layer or optimizer in it, or one of your own, is compared before its sweep: two steps of the
-model itself with two steps of a lane. Where they differ an error says what was seen.
+model itself with two steps of a lane. Where they differ an error says what was seen. A `compute_loss` of your own is
+called as Keras calls it; a model with a `train_step` or `test_step` of its own is refused.
 
 ## Layers
 

@@ -46,9 +46,77 @@ def doubled():
 
 
 def test_a_model_that_trains_in_its_own_way_is_refused():
-    fragments = "model must do in a sweep what it does in Keras", "steps of training", "0.0"
-    refused(lambda: run(doubled()), ValueError, *fragments[:2])
-    refused(lambda: run(doubled(), engine="loop"), ValueError, fragments[0])
+    for engine in "vectorized", "loop":
+        fragments = "model must do in a sweep what it does in Keras", "does not call its own train_step"
+        refused(lambda engine=engine: run(doubled(), engine=engine), ValueError, *fragments)
+
+
+class JudgedInItsOwnWay(keras.Model):
+    def test_step(self, data):
+        return {"loss": 7 * super().test_step(data)["loss"]}
+
+
+def test_a_model_with_a_step_of_its_own_is_refused_though_two_steps_may_be_alike():
+    inputs = keras.Input((30,))
+    model = compiled(JudgedInItsOwnWay(inputs, keras.layers.Dense(2)(inputs)))
+    refused(lambda: run(model), ValueError, "a sweep does not call its own test_step", "compute_loss")
+    model = compiled(small())
+    model.train_step = lambda data: {"loss": 0.0}
+    refused(lambda: run(model), ValueError, "a sweep does not call its own train_step")
+
+
+class Changing(keras.layers.Layer):
+    """It changes, whenever it is called, what is none of its weights, by so little that two steps do not tell."""
+
+    def __init__(self, how, **more):
+        super().__init__(**more)
+        hidden = keras.Variable(0.0)
+        self.how, self.tensorflow_s, self.hidden = how, tf.Variable(0.0), lambda: hidden
+        self.count = self.add_weight(shape=(), initializer="zeros", trainable=False)
+
+    def call(self, x):
+        if self.how == "noise":
+            return x + 1e-6 * keras.random.normal(keras.ops.shape(x))
+        if self.how == "tensorflow":
+            return x + 1e-6 * self.tensorflow_s.assign_add(1.0)
+        count = self.count if self.how == "frozen" else self.hidden()
+        count.assign(count + 1)
+        return x + 1e-6 * count
+
+
+@pytest.mark.parametrize(
+    ("how", "what"),
+    [
+        ("noise", "draws random numbers of no SeedGenerator"),
+        ("tensorflow", "needs the operation AssignAddVariableOp"),
+        ("hidden", "changes 'variable"),
+        ("frozen", "changes 'changing/variable"),
+    ],
+)
+def test_what_changes_but_belongs_to_no_lane_is_named(how, what):
+    layer = Changing(how, name="changing", trainable=how != "frozen")
+    refused(lambda: run(compiled(small(layer))), ValueError, "what it does in Keras, but when it is called it", what)
+    assert float(layer.tensorflow_s) == 0
+
+
+class Stronger(keras.optimizers.SGD):
+    def __init__(self, learning_rate=0.01, power=1.0, **how):
+        super().__init__(learning_rate, **how)
+        self.power = power
+
+
+class Without(keras.optimizers.SGD):
+    def __init__(self, power):
+        super().__init__()
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "what"),
+    [(Stronger(power=3.0), "power would be 1.0 instead of 3.0"), (Without(3.0), "unexpected keyword argument")],
+)
+def test_an_optimizer_that_would_forget_a_setting_is_refused(optimizer, what):
+    fragments = "optimizer must be made again by what its get_config() returns, but", what
+    refused(lambda: run(compiled(small(), optimizer)), ValueError, *fragments)
 
 
 class Guarded(keras.layers.Layer):

@@ -5,6 +5,7 @@ import gc
 import os
 import signal
 import threading
+from types import SimpleNamespace
 
 from lrlib.quiet import keras, tf  # isort: skip  (the first import of TensorFlow)
 
@@ -16,6 +17,7 @@ from lrlib import ExponentialDecay, PiecewiseConstantDecay, StepDecay, datasets
 from lrlib.datasets import batches
 from lrlib.keras import KerasSchedule
 from lrlib.lanes import initial_weights
+from lrlib.program import signature
 from lrlib.sweep import factors, sweep
 from optimizers import OPTIMIZERS
 from refusal import refused
@@ -263,6 +265,7 @@ def relu(x):
 
 def frozen_kernel(model):
     model.layers[0].kernel.trainable = False
+    model.layers[0].kernel.assign(0.1 * np.ones((10, 2)))  # which it keeps
 
 
 def too_late(model):
@@ -314,6 +317,34 @@ def test_a_function_in_a_layer_may_change_and_a_sweep_keeps_no_data():
     assert loss() != first and module._programs == before
     gc.collect()
     assert not module._alone
+
+
+def test_what_a_layer_has_learnt_outside_of_its_variables_has_no_equal():
+    layer = keras.layers.Discretization(num_bins=2)
+    layer.adapt(np.arange(6.0))
+    model = keras.Sequential([keras.Input((3,)), layer, keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    assert signature(model) is None
+
+
+def test_a_program_goes_by_the_names_that_a_sweep_is_given():
+    def program(one, other, data, group=None):
+        inputs = [keras.Input((3,), name=name) for name in (one, other)]
+        hidden = [
+            keras.layers.Dense(1, name=f"on {name}")(each) for name, each in zip((one, other), inputs, strict=True)
+        ]
+        model = keras.Model(inputs, keras.layers.Subtract()(hidden))
+        model.compile("sgd", "mse")
+        job = SimpleNamespace(model=model, parts={"train": data}, batch_size=2, setting=None, group=group)
+        job.vectorized, job.made = True, signature(model)
+        return module.program_of(job)
+
+    x, y = np.ones((4, 3), np.float32), np.ones(4, np.float32)
+    listed, named = ((x, x), y), ({"a": x, "b": x}, y)
+    assert program("a", "b", listed) is program("b", "a", listed)
+    assert program("a", "b", named) is not program("b", "a", named)
+    assert program("a", "b", listed, "on a") is program("b", "a", listed, "on b")
+    assert program("a", "b", listed, "on a") is not program("b", "a", listed, "on a")
 
 
 def test_rates_and_seeds_of_an_earlier_sweep():
@@ -589,6 +620,28 @@ def test_initial_weights_come_from_the_layers_initializers():
     np.testing.assert_allclose(wider[0], 3 * weights[0], atol=1e-6)
 
 
+class Waves(keras.layers.Layer):
+    """It sets its weights itself when it is built."""
+
+    def build(self, shape):
+        self.table = self.add_weight(shape=shape[1:], initializer="zeros", trainable=False)
+        self.table.assign(np.sin(np.arange(shape[1])))
+
+    def call(self, x):
+        return x + self.table
+
+
+def test_what_a_layer_sets_itself_and_what_is_frozen_alone_are_kept():
+    model = keras.Sequential([keras.Input((6,)), Waves(), keras.layers.Dense(4), keras.layers.Dense(1)])
+    model.layers[1].enable_lora(2)
+    model.layers[2].bias.trainable = False
+    model.layers[2].bias.assign([7.0])
+    mine, drawn = model.get_weights(), initial_weights(model, 0)
+    kept = [np.array_equal(one, other) for one, other in zip(mine, drawn, strict=True)]
+    names = [v.name for v, same in zip(model.weights, kept, strict=True) if not same]
+    assert names == ["lora_kernel_a", "kernel"]
+
+
 def test_every_seed_and_every_layer_draws_its_own_weights():
     model = model_for(CANCER, units=(30, 30))
     model.layers[0].kernel_initializer.seed = 5
@@ -762,6 +815,15 @@ def test_labels_that_do_not_fit_the_outputs_are_refused():
     refused(lambda: run(two, DIABETES), ValueError, "y_train must have a number for each of the 2 outputs, got 1")
     two = model_for(DIABETES, outputs=2, loss=CROSS_ENTROPY())
     refused(lambda: run(two, DIABETES), ValueError, "y_train must hold one integer from 0 to 1", "float32")
+
+
+def test_labels_of_sequences_may_lack_the_last_axis():
+    x, y = np.ones((40, 4, 3)), np.arange(160.0).reshape(40, 4) % 7
+    model = keras.Sequential([keras.Input((4, 3)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    assert run(model, (x, y)).test_loss == run(model, (x, y[..., None])).test_loss
+    message = "y_train must have a number for each of the 4 outputs, got shape (2, 2) instead of (4, 1)"
+    refused(lambda: run(model, (x, y.reshape(40, 2, 2))), ValueError, message)
 
 
 def test_labels_beyond_the_outputs_are_refused():
