@@ -8,6 +8,7 @@ line.
 
 import importlib
 
+from lrlib import _modules
 from lrlib.descent import Trace, gradient_descent
 from lrlib.objectives import Quadratic, TwoWells
 from lrlib.schedules import (
@@ -62,6 +63,7 @@ def __getattr__(name: str):
     """Import what needs more than NumPy when it is asked for."""
     if name not in _LATER:
         raise AttributeError(f"module 'lrlib' has no attribute {name!r}")
-    module = importlib.import_module(_LATER[name])
+    with _modules.from_extra("sweep"):
+        module = importlib.import_module(_LATER[name])
     # a module whose function has its name can be called, and is the same object whoever imports it first
     return module if module.__name__ == f"lrlib.{name}" else getattr(module, name)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lrlib import _checks
+from lrlib._modules import from_extra
 from lrlib.streams import stream
 
 PARTS = "train", "validation", "test"
@@ -457,7 +458,8 @@ def _numbers(name: str, values) -> np.ndarray:
 
 
 def _bundled(name: str, loader: str, scale: Callable, label_noise: float, seed: int, classes: int | None) -> Data:
-    from sklearn import datasets
+    with from_extra("datasets"):
+        from sklearn import datasets
 
     x, y = getattr(datasets, loader)(return_X_y=True)
     train, validation, test = _split(len(x), seed)

@@ -11,8 +11,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 
-import keras
 import numpy as np
+
+from lrlib._modules import from_extra
+
+with from_extra("sweep"):
+    import keras
 
 from lrlib import _checks
 from lrlib._modules import make_callable

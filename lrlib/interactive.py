@@ -12,7 +12,11 @@ from html import escape
 from pathlib import Path
 
 import numpy as np
-from matplotlib.figure import Figure
+
+from lrlib._modules import from_extra
+
+with from_extra("plot"):
+    from matplotlib.figure import Figure
 
 from lrlib import _checks, _workbench, plot
 from lrlib.descent import gradient_descent

@@ -7,9 +7,13 @@ Keras must run on its TensorFlow backend. Import names from here, so that ``kera
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-import keras
 import numpy as np
-import tensorflow as tf
+
+from lrlib._modules import from_extra
+
+with from_extra("keras"):
+    import keras
+    import tensorflow as tf
 
 from lrlib import _checks, keras_hooks, schedules
 from lrlib._tape import problem, tape_of

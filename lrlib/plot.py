@@ -7,9 +7,13 @@ applied: as a panel of its own where it changed, in the legend where it did not.
 
 from collections.abc import Mapping, Sequence
 
-import matplotlib as mpl
 import numpy as np
-from matplotlib.figure import Figure
+
+from lrlib._modules import from_extra
+
+with from_extra("plot"):
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
 
 from lrlib import _checks, _style
 from lrlib._style import COLOUR, INK, PALE, PLAIN, WIDTH, band, colour, figure_of, to_svg, use_style

@@ -6,7 +6,11 @@ They draw what they are given and measure nothing.
 from textwrap import wrap
 
 import numpy as np
-from matplotlib.figure import Figure
+
+from lrlib._modules import from_extra
+
+with from_extra("plot"):
+    from matplotlib.figure import Figure
 
 from lrlib import _style, plot
 from lrlib._style import COLOUR, INK, PALE, figure_of

@@ -13,6 +13,8 @@ import os
 import sys
 from contextlib import contextmanager
 
+from lrlib._modules import from_extra
+
 
 @contextmanager
 def _file_descriptor_2_closed():
@@ -41,7 +43,7 @@ def _garbage_collector_off():
 
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-with _file_descriptor_2_closed(), _garbage_collector_off():
+with from_extra("keras"), _file_descriptor_2_closed(), _garbage_collector_off():
     import keras
     import tensorflow as tf
 

@@ -8,10 +8,14 @@ import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-import keras
 import numpy as np
-import tensorflow as tf
-from keras.utils import unpack_x_y_sample_weight
+
+from lrlib._modules import from_extra
+
+with from_extra("sweep"):
+    import keras
+    import tensorflow as tf
+    from keras.utils import unpack_x_y_sample_weight
 
 from lrlib import _checks, keras_hooks
 from lrlib._modules import make_callable

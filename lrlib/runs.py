@@ -5,7 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import xarray as xr
+
+from lrlib._modules import from_extra
+
+with from_extra("sweep"):
+    import xarray as xr
 
 from lrlib import _checks
 from lrlib.streams import stream
@@ -30,6 +34,12 @@ class Runs(xr.Dataset):
     """
 
     __slots__ = ()
+
+    def reduce(self, *args, keep_attrs: bool | None = None, **how):
+        """Reduce as ``xarray.Dataset.reduce`` does, and keep the attributes, as xarray itself does since 2025.11."""
+        if keep_attrs is None and xr.get_options()["keep_attrs"] == "default":
+            keep_attrs = True
+        return super().reduce(*args, keep_attrs=keep_attrs, **how)
 
     def best(self, measure: str = "validation_loss") -> "BestRate":
         """Choose the learning rate: :func:`best_rate` of these runs.

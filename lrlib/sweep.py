@@ -16,11 +16,15 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from numbers import Real
 
-import joblib
-import keras
 import numpy as np
-import tensorflow as tf
-import xarray as xr
+
+from lrlib._modules import from_extra
+
+with from_extra("sweep"):
+    import joblib
+    import keras
+    import tensorflow as tf
+    import xarray as xr
 
 from lrlib import _checks, keras_hooks, shards
 from lrlib._modules import make_callable
@@ -266,7 +270,7 @@ def _a_program_each(model, data, learning_rates, seeds, batch_size, axis, same, 
         if not each[-1].done.all():
             break
     attrs = {k: v for k, v in each[0].attrs.items() if all(repr(one.attrs[k]) == repr(v) for one in each)}
-    runs = xr.concat([one.drop_attrs(deep=False) for one in each], xr.Variable(name, values[: len(each)]))
+    runs = xr.concat([Runs(one.data_vars, one.coords) for one in each], xr.Variable(name, values[: len(each)]))
     runs = runs.reindex({name: values}, fill_value=NOT_TRAINED)
     if not runs.done.all():
         warnings.warn(f"{int(runs.done.sum())} of {runs.done.size} lanes are trained, the others are not", stacklevel=4)

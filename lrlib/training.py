@@ -14,10 +14,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import joblib
-import keras
 import numpy as np
-import tensorflow as tf
+
+from lrlib._modules import from_extra
+
+with from_extra("sweep"):
+    import joblib
+    import keras
+    import tensorflow as tf
 
 from lrlib import keras_hooks
 from lrlib.datasets import batches, count, each

@@ -37,17 +37,36 @@ def test_an_import_brings_no_more_than_it_must(statement, expected):
     assert brings(statement) == expected
 
 
+EXTRAS = {
+    **dict.fromkeys(
+        ["from lrlib import " + name for name in ("best_rate", "find_rate", "range_test", "sweep")], "sweep"
+    ),
+    **dict.fromkeys(["import lrlib.runs", "import lrlib.sweep", "import lrlib.range_test"], "sweep"),
+    **dict.fromkeys(["import lrlib.keras", "from lrlib.quiet import keras"], "keras"),
+    **dict.fromkeys(["import lrlib.plot", "import lrlib.plot_finding", "import lrlib.interactive"], "plot"),
+    "import lrlib.claims; lrlib.claims.claim([1, 2, 3, 4, 6], [2, 3, 5, 6, 8], 'a is lower')": "claims",
+    "import lrlib.datasets; lrlib.datasets.digits()": "datasets",
+}
+
+
 def test_lrlib_works_without_anything_but_numpy():
-    """With every other package out of reach lrlib imports, runs, and a schedule shows itself."""
+    """With every other package out of reach lrlib imports and runs, and an error says which extra is missing."""
     code = f"""
 import sys
-for name in {HEAVY}:
+for name in [*{HEAVY}, "xarray"]:
     sys.modules[name] = None
 import lrlib
 trace = lrlib.gradient_descent(lrlib.Quadratic(2.0), 1.0, lrlib.StepDecay(0.1, 5, 0.5), 20)
 assert trace.losses[-1] < trace.losses[0]
 print(trace)
 assert "<svg" in lrlib.Constant(1)._repr_svg_()
+for use, extra in {EXTRAS}.items():
+    try:
+        exec(use)
+    except ModuleNotFoundError as error:
+        assert str(error).count("lrlib[") == 1 and str(error).endswith(f": lrlib[{{extra}}] brings it"), error
+    else:
+        raise AssertionError(use)
 """
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
@@ -158,7 +177,7 @@ def test_the_rooms_are_found():
     assert imported("keras") >= {"_checks", "schedules", "keras_hooks"}
     assert {"preview", "schedules.prediction"} <= imported("schedules.base")  # inside methods
     assert imported("schedules.cycles") == {"_checks", "schedules.base", "schedules.composition", "schedules.shapes"}
-    assert imported("__init__") == {"descent", "objectives", "schedules"}
+    assert imported("__init__") == {"_modules", "descent", "objectives", "schedules"}
 
 
 def test_the_version_is_the_one_that_was_installed():

@@ -271,7 +271,8 @@ def test_the_u_shows_every_run_the_valley_and_the_best_rate():
         np.testing.assert_array_equal(seeds[1.0], [np.nan, 0.5, 0.5, 0.55], "without the run that failed")
         (ring,) = (line for line in axes.lines if line.get_mfc() == "none" and line.get_marker() == "o")
         assert drawn(ring) == ([0.2], pytest.approx([0.1]))
-        shaded = sorted(edge for patch in axes.patches for edge in (patch.get_x(), patch.get_x() + patch.get_width()))
+        to_data = axes.transData.inverted()
+        shaded = sorted(x for patch in axes.patches for x in patch.get_window_extent().transformed(to_data).intervalx)
         # half way to the neighbours, 0.01 and 1, on the logarithmic axis
         np.testing.assert_allclose(shaded, np.sqrt([0.01 * 0.1, 0.1 * 0.2, 0.1 * 0.2, 0.2 * 1]))
         assert set(legend(figure)) == {"best, 0.2", "too small", "right", "too large", "failed runs"}
