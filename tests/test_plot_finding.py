@@ -34,6 +34,10 @@ def lines(axes, label):
     return [line for line in axes.lines if line.get_label() == label]
 
 
+def edges(patch):
+    return tuple(patch.get_window_extent().transformed(patch.axes.transData.inverted()).intervalx)
+
+
 def legend(figure):
     return [text.get_text() for text in figure.legends[0].get_texts()]
 
@@ -76,7 +80,7 @@ def test_the_suggestion_and_its_interval_are_marked():
     (mark,) = lines(axes, legend(figure)[-1])
     assert mark.get_xdata()[0] == found.learning_rate and mark.get_color() == plot.COLOUR["right"]
     (shaded,) = axes.patches
-    assert (shaded.get_x(), shaded.get_x() + shaded.get_width()) == pytest.approx((found.low, found.high))
+    assert edges(shaded) == pytest.approx((found.low, found.high))
     assert axes.get_title(loc="left") == ""
 
 
@@ -94,7 +98,7 @@ def test_a_refusal_because_of_a_wide_interval_shows_the_interval():
     refused = SimpleNamespace(learning_rate=None, low=low, high=high, reason="the interval is wider than ten")
     (axes,) = plot_finding.range_test(test, refused).axes
     (shaded,) = axes.patches
-    assert (shaded.get_x(), shaded.get_x() + shaded.get_width()) == pytest.approx((low, high))
+    assert edges(shaded) == pytest.approx((low, high))
     assert max(map(len, axes.get_title(loc="left").splitlines())) <= plot_finding.LINE
 
 
