@@ -99,6 +99,21 @@ def test_what_changes_but_belongs_to_no_lane_is_named(how, what):
     assert float(layer.tensorflow_s) == 0
 
 
+class Counting(keras.layers.Layer):
+    """It counts in Python how often it is called, which is once for each program that is traced."""
+
+    calls = 0
+
+    def call(self, x):
+        self.calls += 1
+        return x * self.calls
+
+
+def test_a_model_of_which_two_steps_differ_is_refused():
+    fragments = "what it does in Keras, but after 2 steps of training the losses are", "not"
+    refused(lambda: run(compiled(small(Counting()))), ValueError, *fragments)
+
+
 class Stronger(keras.optimizers.SGD):
     def __init__(self, learning_rate=0.01, power=1.0, **how):
         super().__init__(learning_rate, **how)

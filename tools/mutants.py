@@ -201,7 +201,7 @@ MUTANTS = [
         "0xD2511F53", "0xD2511F55",
     ),
     Mutant(
-        "whatever a model does is proven", "proof", "a_model_that_trains_in_its_own_way_is_refused", None,
+        "whatever a model does is proven", "proof", "a_model_of_which_two_steps_differ_is_refused", None,
         "TOLERANCE = 0.01", "TOLERANCE = 1e9",
     ),
     Mutant(
