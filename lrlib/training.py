@@ -127,8 +127,8 @@ def train(job: Job, lanes: Sequence[int], progress: Callable[[int], None] | None
     pieces = [lanes[i : i + at_once] for i in range(0, len(lanes), at_once)]
     with graphs_as_written(), ThreadPoolExecutor(min(len(pieces), joblib.cpu_count())) as threads:
         program_of(job).at(at_once)  # by this thread, before the others
-        running = [threads.submit(_train, job, piece, at_once, stop, progress) for piece in pieces]
-        try:
+        try:  # Ctrl-C may come while they are being sent
+            running = [threads.submit(_train, job, piece, at_once, stop, progress) for piece in pieces]
             found = [one.result() for one in running]
         finally:
             stop.set()

@@ -486,6 +486,22 @@ def test_ctrl_c_ends_a_sweep_of_which_nothing_is_done(interrupted_after):
     assert pressed.is_set() and 0 < pressed.steps < 10_000
 
 
+def test_ctrl_c_while_the_lanes_are_being_sent_to_the_threads_ends_them_too(interrupted_after, monkeypatch):
+    sent, pressed = [], interrupted_after(0)
+
+    class Threads(module.ThreadPoolExecutor):
+        def submit(self, *task):
+            sent.append(super().submit(*task))
+            if len(sent) == 2:
+                raise KeyboardInterrupt
+            return sent[-1]
+
+    monkeypatch.setattr(module, "ThreadPoolExecutor", Threads)
+    with pytest.raises(KeyboardInterrupt):
+        run(model_for(CANCER), CANCER, np.geomspace(1e-3, 1, 100), range(2), steps=20_000)
+    assert len(sent) == 2 and pressed.steps < 10_000
+
+
 def test_ctrl_c_returns_what_is_done_and_a_later_sweep_goes_on(interrupted_after, monkeypatch):
     import lrlib.sweep as call
 
