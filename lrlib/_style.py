@@ -66,8 +66,8 @@ def use_style(format: str = "svg") -> None:
     format : {"svg", "png"}
         SVG for what is computed in closed form: the same bytes at every run, with a PNG beside it for viewers that show
         no SVG of others. PNG alone, with two dots for each of the page's, where something was trained. Where the
-        environment variable ``LRLIB_FIGURES`` is ``svg``, every figure is SVG: so the site, which is compared with
-        nothing, has light drawings that are sharp at any size.
+        environment variable ``LRLIB_FIGURES`` is ``svg``, every figure is SVG and nothing else: so the site, which is
+        compared with nothing, has light drawings that are sharp at any size.
 
     Raises
     ------
@@ -91,10 +91,11 @@ def use_style(format: str = "svg") -> None:
     if get_ipython() is not None:
         from matplotlib_inline.backend_inline import set_matplotlib_formats
 
-        if "svg" in (format, os.environ.get("LRLIB_FIGURES")):
-            set_matplotlib_formats("svg", "retina", bbox_inches=None, metadata={"Date": None})
-        else:
-            set_matplotlib_formats("retina", bbox_inches=None, metadata={"Software": None})
+        formats = ["svg", "retina"] if format == "svg" else ["retina"]
+        if os.environ.get("LRLIB_FIGURES") == "svg":
+            formats = ["svg"]
+        unwritten = "Date" if "svg" in formats else "Software"
+        set_matplotlib_formats(*formats, bbox_inches=None, metadata={unwritten: None})
 
 
 def to_svg(figure: Figure) -> str:

@@ -497,7 +497,7 @@ def test_drawing_leaves_the_readers_own_style_alone():
 
 @pytest.mark.parametrize(
     "asked, everywhere, formats",
-    [("png", None, ("retina",)), ("png", "svg", ("svg", "retina")), ("svg", None, ("svg", "retina"))],
+    [("png", None, ("retina",)), ("svg", None, ("svg", "retina")), ("png", "svg", ("svg",)), ("svg", "svg", ("svg",))],
 )
 def test_the_site_draws_what_notebooks_store_in_dots(monkeypatch, asked, everywhere, formats):
     chosen = []
