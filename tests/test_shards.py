@@ -10,6 +10,7 @@ from pathlib import Path
 
 from lrlib.quiet import keras  # isort: skip  (the first import of TensorFlow)
 
+import cloudpickle
 import joblib
 import numpy as np
 import psutil
@@ -36,14 +37,23 @@ def cluster():
 
 
 @pytest.fixture
-def dask(cluster):
+def by_value():
+    """What this file has goes to the workers; one that imported the file would load TensorFlow."""
+    here = sys.modules[__name__]
+    cloudpickle.register_pickle_by_value(here)
+    yield
+    cloudpickle.unregister_pickle_by_value(here)
+
+
+@pytest.fixture
+def dask(cluster, by_value):
     Client.current().wait_for_workers(2)  # a test may have killed some, and a new one takes its time
     with joblib.parallel_config(backend="dask"):
         yield cluster
 
 
 @pytest.fixture
-def loky():
+def loky(by_value):
     with joblib.parallel_config(backend="loky", n_jobs=2):
         yield
 
