@@ -190,6 +190,9 @@ def band(axes, x, values, **line_style) -> None:
     values = np.where(np.isfinite(values).all(axis=-1, keepdims=True), values, np.nan)
     line_style = {**look(str(line_style.get("label", ""))), **line_style}
     (line,) = axes.plot(x, values.mean(axis=-1), **line_style)
+    known = np.pad(np.isfinite(values[..., 0]), 1)
+    if (alone := known[1:-1] & ~known[:-2] & ~known[2:]).any():  # which no line joins to another
+        axes.plot(np.asarray(x)[alone], values[alone].mean(axis=-1), ".", color=line.get_color())
     low, high = values.min(axis=-1), values.max(axis=-1)
     axes.fill_between(x, low, high, color=line.get_color(), alpha=0.2, linewidth=0)
 

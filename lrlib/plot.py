@@ -221,7 +221,7 @@ def meanings(runs, measure: str = "validation_loss") -> list[str]:
     runs : xarray.Dataset
         What ``lrlib.sweep.sweep`` returned.
     measure : str
-        A loss of it.
+        A loss of it; for anything else the validation loss says what a rate is.
 
     Returns
     -------
@@ -231,9 +231,10 @@ def meanings(runs, measure: str = "validation_loss") -> list[str]:
     Raises
     ------
     ValueError
-        If no rate has a finite mean.
+        If no rate has a finite mean, or ``measure`` is nothing that a run has at its end.
     """
-    kept, failed = _kept(runs, measure)
+    _kept(runs, measure)
+    kept, failed = _kept(runs, measure := _chosen_by(measure))
     means = np.where(failed.any(axis=-1) | np.isnan(kept.mean("seed")), np.inf, kept.mean("seed"))
     if not np.isfinite(means).any():
         raise ValueError(f"runs must have a learning rate with which no run failed, got none in {measure}")
@@ -278,6 +279,7 @@ def u_shape(runs, measure: str = "validation_loss", rates: Sequence[float] = ())
     """
     figure, axes = figure_of(2.8)
     draw_u(axes, runs, measure, rates)
+    _label_the_rates(axes, np.sort(runs.learning_rate.values))
     return _style.with_legend(figure, axes, 3)
 
 
@@ -301,9 +303,8 @@ def draw_u(axes, runs, measure: str, rates: Sequence[float] = (), best: float | 
         As there, or if ``best`` is not in the sweep.
     """
     runs, of_loss = runs.sortby("learning_rate"), measure.endswith("loss")
-    chosen_by = measure if of_loss else "validation_loss"
-    kinds, grid = np.array(meanings(runs, chosen_by)), runs.learning_rate.values
-    (kept, failed), (losses, lost) = _kept(runs, measure), _kept(runs, chosen_by)
+    kinds, grid = np.array(meanings(runs, measure)), runs.learning_rate.values
+    (kept, failed), (losses, lost) = _kept(runs, measure), _kept(runs, _chosen_by(measure))
     means, some_failed = kept.mean("seed").values, failed.any(axis=-1)
     lowest = int(np.nanargmin(np.where(lost.any(axis=-1), np.nan, losses.mean("seed"))))
     best = lowest if best is None else _position(runs, best)
@@ -353,7 +354,7 @@ def heat_map(runs, measure: str = "validation_loss") -> Figure:
     ValueError
         If there is no second axis, or no cell without a failed run.
     """
-    other = [name for name in runs[measure].dims if name not in ("learning_rate", "seed")]
+    other = [name for name in runs.failed.dims if name not in ("learning_rate", "seed")]
     if len(other) != 1:
         raise ValueError(f"runs must have one axis beside the learning rate, got {', '.join(other) or 'none'}")
     runs = runs.sortby(["learning_rate", *other] if runs[other[0]].dtype.kind in "iuf" else "learning_rate")
@@ -362,7 +363,7 @@ def heat_map(runs, measure: str = "validation_loss") -> Figure:
     worth = np.where(crossed, np.nan, means if measure.endswith("loss") else -means)
     if np.isnan(worth).all():
         raise ValueError(f"runs must have a cell in which no run failed, got none in {measure}")
-    row, column = np.unravel_index(np.nanargmin(worth), worth.shape)
+    column, row = np.unravel_index(np.nanargmin(worth.T), worth.T.shape)  # the smaller rate, as Runs.best has it
     figure, axes = figure_of(min(1.2 + 0.35 * len(means), 4.4))
     shades = mpl.colors.LinearSegmentedColormap.from_list("better", [COLOUR["right"], "#F1F8F6"])
     grid, borders = runs.learning_rate.values, _borders(runs.learning_rate.values)
@@ -373,8 +374,11 @@ def heat_map(runs, measure: str = "validation_loss") -> Figure:
     y, x = crossed.nonzero()
     axes.plot(grid[x], y, "x", color=COLOUR["failed"], label="failed runs" if len(x) else None)
     axes.plot(grid[column], row, "o", color=INK, markersize=11, mfc="none", label="best")
-    axes.set_yticks(range(len(means)), [f"{value}" for value in runs[other[0]].values])
+    axes.set_yticks(
+        range(len(means)), [float(f"{v:.6g}") if isinstance(v, float) else v for v in runs[other[0]].values.tolist()]
+    )
     axes.set(xscale="log", xlabel="learning rate", ylabel=other[0].replace("_", " "), xlim=borders[[0, -1]])
+    _label_the_rates(axes, grid)
     axes.grid(visible=False)
     return _style.with_legend(figure, axes, 2)
 
@@ -395,9 +399,9 @@ def curves(
     rates : sequence of float
         Which rates of the sweep to draw; by default one of each meaning, in the middle of those that have it.
     measure : str
-        By what a rate is too small or too large.
+        By what a rate is too small or too large; an accuracy leaves that to the validation loss.
     window : int
-        Over how many steps a loss is averaged: the losses are those of the batches.
+        Over how many steps a loss is averaged: the losses are those of the batches. At most over a third of all.
     scale : {"log", "linear"}
         The axis of the losses.
 
@@ -408,8 +412,8 @@ def curves(
     Raises
     ------
     ValueError
-        If a rate is not in the sweep, or a named run has more than one learning rate; if ``window`` is no integer of at
-        least 1, or ``scale`` another word.
+        If a rate is not in the sweep or not trained yet, or a named run has more than one learning rate; if no steps
+        are left; if ``window`` is no integer of at least 1, or ``scale`` another word.
     """
     window = _checks.whole("window", window, at_least=1)
     if scale not in ("log", "linear"):
@@ -418,26 +422,29 @@ def curves(
         arms, shown = dict(runs), {}
     else:
         runs = runs.sortby("learning_rate")
-        kinds = meanings(runs, measure)
-        middle = {kind: [i for i, other in enumerate(kinds) if other == kind] for kind in kinds}
-        at = [_position(runs, rate) for rate in _checks.sequence("rates", rates)] or [
-            found[len(found) // 2] for found in middle.values()
-        ]
-        arms = {f"{kinds[i]}, {runs.learning_rate.values[i]:.2g}": runs.isel(learning_rate=i) for i in at}
+        kinds, grid = meanings(runs, measure), runs.learning_rate.values
+        trained = _trained(runs).any({*runs.failed.dims} - {"learning_rate"}).values
+        middle = {kind: [i for i in trained.nonzero()[0] if kinds[i] == kind] for kind in kinds}
+        at = [_position(runs, rate) for rate in _checks.sequence("rates", rates)]
+        at = [*dict.fromkeys(at)] or [found[len(found) // 2] for found in middle.values() if found]
+        digits = next(n for n in range(2, 18) if len({f"{grid[i]:.{n}g}" for i in at}) == len(at))
+        arms = {f"{kinds[i]}, {grid[i]:.{digits}g}": runs.isel(learning_rate=i) for i in at}
         shown = dict(zip(arms, _shades([kinds[i] for i in at]), strict=True))
     drawn = {}
     for name, run in arms.items():
         if "learning_rate" in run.loss.dims and run.sizes["learning_rate"] != 1:
             raise ValueError(f"runs[{name!r}] must have one learning rate, got {run.sizes['learning_rate']}")
+        if "step" not in run.loss.dims:
+            raise ValueError("runs must have several steps, got one: isel(step=[0]) keeps it")
+        lanes = [dim for dim in run.loss.dims if dim != "step"]
+        trained = _trained(run).transpose(*lanes).values.ravel() if "failed" in run else slice(None)
         losses, applied = (
-            np.asarray(part.transpose("step", ...), dtype=np.float64).reshape(run.sizes["step"], -1)
+            np.asarray(part.transpose("step", *lanes), dtype=np.float64).reshape(run.sizes["step"], -1)[:, trained]
             for part in (run.loss, run.applied)
         )
-        steps = run.step.values  # of which the record may have every tenth
-        some = min(max(1, window // int(np.diff(steps[:2]).sum() or 1)), len(steps))
-        whole = len(losses) // some * some
-        means = losses[:whole].reshape(-1, some, losses.shape[-1]).mean(axis=1)
-        drawn[name] = steps[:whole].reshape(-1, some).mean(axis=1), means, shown.get(name), steps, applied[:, 0]
+        if not losses.size:
+            raise ValueError(f"runs must be trained at every rate that is drawn, got none of {name!r}")
+        drawn[name] = *_averaged(run.step.values, losses, window), shown.get(name), run.step.values, applied[:, 0]
     figure, above = _over_rates(drawn)
     means = np.concatenate([means.ravel() for _, means, *_ in drawn.values()])
     if scale == "log":
@@ -491,11 +498,37 @@ def compare(results: Mapping, xlabel: str, *, reference: str | None = None) -> F
 
 def _kept(runs, measure: str):
     """Return a measure of the lanes that are done and did not fail, NaN for the others, and which failed."""
+    if measure not in runs or {*runs[measure].dims} != {*runs.failed.dims}:
+        ends = ("_loss", "_accuracy")
+        known = [n for n, v in runs.data_vars.items() if n.endswith(ends) and {*v.dims} == {*runs.failed.dims}]
+        raise ValueError(f"measure must be one of {', '.join(known)}, got {measure!r}")
     values = runs[measure].transpose("learning_rate", ..., "seed").astype(np.float64)
     # after where both have NaN, of lanes that are not to be drawn
     failed = (runs.failed.astype(bool) | ~np.isfinite(values)).transpose(*values.dims)
-    lost = failed & runs.done.fillna(False).astype(bool) if "done" in runs else failed
+    lost = failed & _trained(runs) if "done" in runs else failed
     return values.where(~failed), lost.transpose(*values.dims).values
+
+
+def _chosen_by(measure: str) -> str:
+    """Return the loss that says what a rate is."""
+    return measure if measure.endswith("loss") else "validation_loss"
+
+
+def _trained(runs):
+    """Return which lanes are done; of a record that does not say so, all."""
+    return runs.done.fillna(False).astype(bool) if "done" in runs else runs.failed.notnull()
+
+
+def _averaged(steps, losses, window: int):
+    """Return the middles of so many steps, and the means of their losses[step, lane] up to the first infinity."""
+    pace = int(np.diff(steps[:2]).sum() or 1)  # the record may have every tenth
+    pieces = len(steps) // max(1, min(window // pace, len(steps) // 3))
+    middles, means = [], []
+    for at, piece in zip(np.array_split(steps, pieces), np.array_split(losses, pieces), strict=True):
+        known = np.append(np.isfinite(piece).all(axis=1), False).argmin() or 1
+        middles.append(at[:known].mean())
+        means.append(piece[:known].mean(axis=0))
+    return np.array(middles), np.array(means)
 
 
 def _borders(rates) -> np.ndarray:
@@ -503,6 +536,18 @@ def _borders(rates) -> np.ndarray:
     grid = np.log10(rates)
     half = np.diff(grid) / 2 if len(grid) > 1 else np.array([0.1])
     return 10.0 ** np.concatenate([grid - np.pad(half, (1, 0), "edge")[: len(grid)], grid[-1:] + half[-1:]])
+
+
+def _label_the_rates(axes, grid) -> None:
+    """Label some rates of an axis with at most one power of ten, on which matplotlib labels all, one over another."""
+    low, high = np.log10(axes.get_xlim())
+    if np.floor(high) > np.ceil(low):
+        return
+    powers = 10.0 ** np.arange(np.floor(low), np.ceil(high))
+    at = [rate for rate in np.outer(powers, [1, 2, 5]).ravel() if low <= np.log10(rate) <= high]
+    at = at if len(at) > 1 else np.unique(grid[[0, len(grid) // 2, -1]])
+    axes.set_xticks(at, [f"{rate:.3g}" for rate in at])
+    axes.xaxis.set_minor_formatter(mpl.ticker.NullFormatter())
 
 
 def _shades(kinds: Sequence[str]) -> list[str]:
@@ -517,7 +562,7 @@ def _shades(kinds: Sequence[str]) -> list[str]:
 def _position(runs, rate: float) -> int:
     grid = runs.learning_rate.values
     nearest = int(np.abs(grid - rate).argmin())
-    if not np.isclose(grid[nearest], rate, rtol=0.01):
+    if not np.isclose(grid[nearest], rate, rtol=0.01, atol=0):
         raise ValueError(f"rates must be of the sweep, whose nearest is {grid[nearest]:g}, got {rate!r}")
     return nearest
 
@@ -579,7 +624,8 @@ def _over_rates(runs: Mapping):
         figure, (above, below) = figure_of(3.9, 2, sharex=True, height_ratios=(2, 1))
     for i, (name, (steps, losses, shown, at, applied)) in enumerate(runs.items()):
         style = {"color": shown or colour(name) or PLAIN[i % len(PLAIN)], "linestyle": "-"}
-        label = f"{name} ({applied[0]:.2g})" if constant and f"{applied[0]:.2g}" not in name else name
+        named = any(f"{applied[0]:.{digits}g}" in name for digits in range(2, 8))
+        label = f"{name} ({applied[0]:.2g})" if constant and not named else name
         if np.ndim(losses) == 2:
             band(above, steps, losses, label=label, **style)
         else:
@@ -596,8 +642,9 @@ def _over_rates(runs: Mapping):
 
 def _logarithmic(axes, losses, top: float) -> None:
     """Make the axis of the losses logarithmic where they are positive; a runaway run must not squash the others."""
-    axes.set_yscale("log")
-    if (losses <= 0).any():
+    if not (losses <= 0).any():
+        axes.set_yscale("log")
+    else:
         sizes = np.abs(losses[losses != 0])
         near = 10.0 ** np.floor(np.log10(max(sizes.min(initial=1.0), 1e-6 * sizes.max(initial=1.0))))
         axes.set_yscale("symlog", linthresh=near)

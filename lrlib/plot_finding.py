@@ -38,8 +38,15 @@ def range_test(result, suggestion=None) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Raises
+    ------
+    TypeError
+        If ``suggestion`` is none.
     """
     suggestion = result.suggest() if suggestion is None else suggestion
+    if not hasattr(suggestion, "learning_rate"):
+        raise TypeError(f"suggestion must be what suggest returned, got {suggestion!r}")
     figure, axes = figure_of(2.9)
     _draw_test(axes, result, suggestion)
     axes.set(xlabel="learning rate")

@@ -92,7 +92,8 @@ class Runs(xr.Dataset):
         decades = _checks.positive("decades", decades)
         if not str(measure).endswith("_loss"):
             raise ValueError(f"measure must be a loss, got {measure!r}")
-        rates, losses, axis = _by_rate(self, measure)
+        runs, losses, axis = _by_rate(self, measure)
+        rates = runs.learning_rate.values
         if axis:
             raise ValueError(f"runs must have one value of {axis}, got all: choose one with sel({axis}=…)")
         best = best_rate(self, measure).learning_rate
@@ -100,7 +101,9 @@ class Runs(xr.Dataset):
         if low < rates[0] * (1 - 1e-9) or high > rates[-1] * (1 + 1e-9):
             raise ValueError(f"learning_rates must go from {low:.2g} to {high:.2g}, got {rates[0]:g} to {rates[-1]:g}")
         if np.isnan(most := self.attrs.get("constant_loss", np.nan)):
-            most = self.loss.isel(step=0).sortby("learning_rate").transpose("learning_rate", "seed").values
+            if "loss" not in runs or 0 not in runs.step:
+                raise ValueError("runs must have the loss of step 0, which stands for the best constant prediction")
+            most = runs.loss.sel(step=0).transpose("learning_rate", "seed").values
         means = np.minimum(losses[:, 0], most).mean(axis=1)
         points = np.log10([low, *rates[(rates > low) & (rates < high)], high])
         regret = np.interp(points, np.log10(rates), means - means[rates == best])
@@ -112,19 +115,26 @@ class Runs(xr.Dataset):
         Returns
         -------
         list of numpy.ndarray
-            Those of the run with the lowest loss in validation, in the order of ``model.get_weights()``.
+            Those of the run with the lowest loss in validation, in the order of ``model.get_weights()``. Of all runs of
+            the sweep it is one, which ``weights_kept`` tells, also where only some of them are left.
 
         Raises
         ------
         ValueError
-            If the record has none.
+            If the record has none, or their run is not among those that are left.
         """
-        names = sorted((name for name in self.data_vars if name.startswith("weight_")), key=lambda n: int(n[7:]))
+        names = [name for name in self.data_vars if name.startswith("weight_") and name[7:].isdigit()]
         if not names:
             raise ValueError(
                 "runs must have been made with weights=True, which keeps those of the best run that has not failed"
             )
-        return [self[name].values for name in names]
+        kept = self.weights_kept.fillna(False).astype(bool) if "weights_kept" in self else ~self.failed.astype(bool)
+        if not kept.any():
+            raise ValueError("runs must have the run whose weights were kept, but it is not one of these")
+        losses = self.validation_loss.where(kept, np.inf).transpose(*kept.dims)
+        best = dict(zip(kept.dims, np.unravel_index(losses.values.argmin(), losses.shape), strict=True))
+        names.sort(key=lambda name: int(name[7:]))  # records that were joined may have weights each
+        return [self[name].isel(best, missing_dims="ignore").values for name in names]
 
     def plot(self, kind: str | None = None, *, measure: str = "validation_loss", **how):
         """Draw the runs: the U, the loss curves of some rates, or the map over the rate and a second axis.
@@ -146,19 +156,17 @@ class Runs(xr.Dataset):
         Raises
         ------
         ValueError
-            If ``kind`` is another, or ``measure`` nothing that the runs have; if there is a second axis and the map is
-            not asked for, or none and it is; if one learning rate or one seed is left, without its dimension; and as
-            these functions.
+            If ``kind`` is another, or ``measure`` nothing that a run has at its end; if there is a second axis and the
+            map is not asked for, or none and it is; if one learning rate or one seed is left, without its dimension;
+            and as these functions.
         """
         from lrlib import plot
 
+        axis = _axis(self)
         if missing := {"learning_rate", "seed"} - set(self.failed.dims):
             got = f"got one {min(missing)}: isel({min(missing)}=[0]) keeps it"
             raise ValueError(f"runs must have several learning rates and seeds, {got}")
-        if measure not in self:
-            known = [name for name in self.data_vars if name.endswith(("_loss", "_accuracy"))]
-            raise ValueError(f"measure must be one of {', '.join(known)}, got {measure!r}")
-        kinds = {"map": plot.heat_map} if _axis(self) else {"u": plot.u_shape, "curves": plot.curves}
+        kinds = {"map": plot.heat_map} if axis else {"u": plot.u_shape, "curves": plot.curves}
         kind = kind or next(iter(kinds))
         if kind not in kinds:
             raise ValueError(f"kind must be {' or '.join(kinds)} of these runs, got {kind!r}")
@@ -179,10 +187,16 @@ class Runs(xr.Dataset):
         ValueError
             If ``path`` is a folder, or lies in none that exists.
         """
-        path = Path(path)
+        path = _checked("path", path)
         if path.is_dir() or not path.parent.is_dir():
             raise ValueError(f"path must be a file in a folder that exists, got {str(path)!r}")
         unfinished = path.with_name(f".{path.name}.unfinished")
+        for name, value in self.attrs.items():
+            try:
+                json.dumps(value)
+            except (TypeError, ValueError) as error:
+                must = f"attrs[{name!r}] must be a text, a number, a list or a dictionary of them"
+                raise TypeError(f"{must}, got {value!r}: {error}") from None
         record = Runs(self.data_vars, self.coords, {"lrlib": json.dumps(self.attrs)}).drop_encoding()
         as_it_is = {name: {"_FillValue": None} for name in self.variables}  # or the bits of a NaN would change
         try:
@@ -219,16 +233,32 @@ def load(path: str | Path) -> Runs:
         ...
     FileNotFoundError: path must be a file that Runs.save wrote, got 'no-such-sweep.nc', which does not exist
     """
+    path = _checked("path", path)
     must = f"path must be a file that Runs.save wrote, got {str(path)!r}"
-    if not Path(path).exists():
+    if not path.exists():
         raise FileNotFoundError(f"{must}, which does not exist")
     try:
-        saved = xr.load_dataset(path, engine="h5netcdf").drop_encoding()
+        saved = xr.load_dataset(path, engine="h5netcdf", mask_and_scale=False).drop_encoding()
     except Exception as error:  # what HDF5 says of a damaged file has many types
         raise ValueError(f"{must}, which cannot be read: {error}") from error
     if "lrlib" not in saved.attrs:
         raise ValueError(f"{must}, which is no sweep")
-    return Runs(saved.data_vars, saved.coords, json.loads(saved.attrs["lrlib"]))
+    try:
+        attrs = dict(json.loads(saved.attrs["lrlib"]))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{must}, whose attributes cannot be read: {error}") from error
+    return Runs(saved.data_vars, saved.coords, attrs)
+
+
+def _checked(name: str, path) -> Path:
+    """Return a path as one, where there is what reads and writes it."""
+    with from_extra("sweep"):
+        import h5netcdf  # noqa: F401
+        import h5py  # noqa: F401
+    try:
+        return Path(path)
+    except TypeError:
+        raise TypeError(f"{name} must be a text or a path, got {path!r}") from None
 
 
 @dataclass(frozen=True)
@@ -269,7 +299,8 @@ class BestRate:
 
     def __str__(self):
         interval = f" ({self.interval_low:.2g}–{self.interval_high:.2g})" if self.interval_low > 0 else ""
-        axis = f", {self.axis} {self.value}{', on the edge' * self.on_edge}" if self.axis else ""
+        value = float(f"{self.value:.6g}") if isinstance(self.value, float) else self.value
+        axis = f", {self.axis} {value}{', on the edge' * self.on_edge}" if self.axis else ""
         chosen = f"best rate {self.learning_rate:.2g}{interval}"
         return f"{chosen}, valley {self.low:.2g}–{self.high:.2g}, ×{self.width:.2g}{axis}"
 
@@ -283,7 +314,8 @@ def best_rate(runs: xr.Dataset, measure: str = "validation_loss") -> BestRate:
     Parameters
     ----------
     runs : Runs or xarray.Dataset
-        What :func:`lrlib.sweep.sweep` returned, or some of its seeds: ``runs.sel(seed=[0, 1, 2])``.
+        What :func:`lrlib.sweep.sweep` returned, or some of its seeds: ``runs.sel(seed=[0, 1, 2])``. Rates and seeds
+        that ``where`` has left out count as not tried.
     measure : {"validation_loss", "validation_accuracy", "train_loss", "train_accuracy"}
         What to choose by: the mean over the seeds. A loss is best where it is lowest, an accuracy where the share of
         errors is. If two rates are equally good it is the smaller one.
@@ -298,9 +330,10 @@ def best_rate(runs: xr.Dataset, measure: str = "validation_loss") -> BestRate:
     TypeError
         If ``runs`` is no Dataset.
     ValueError
-        If there is no such measure, or it is of the test part, which is for reporting; if lanes are not trained yet; if
-        the best rate is the lowest or the highest that was tried, so that a better one may lie outside; if every rate
-        has a run that failed.
+        If there is no such measure, or it is of the test part, which is for reporting; if lanes are not trained yet, or
+        seeds are missing under some rates, as in sweeps that were joined; if a rate is there twice; if the best rate is
+        the lowest or the highest that was tried, so that a better one may lie outside; if every rate has a run that
+        failed.
 
     Examples
     --------
@@ -310,7 +343,8 @@ def best_rate(runs: xr.Dataset, measure: str = "validation_loss") -> BestRate:
     >>> print(best_rate(Runs(values, {"learning_rate": rates, "seed": [0, 1]})))
     best rate 0.01 (0.01–0.1), valley 0.01–0.1, ×10
     """
-    rates, values, axis = _by_rate(runs, measure)
+    chosen_from, values, axis = _by_rate(runs, measure)
+    rates = chosen_from.learning_rate.values
     means, seeds = values.mean(axis=2), values.shape[2]
     best, at = np.unravel_index(means.argmin(), means.shape)
     if not (usable := np.isfinite(means)).any():
@@ -325,16 +359,16 @@ def best_rate(runs: xr.Dataset, measure: str = "validation_loss") -> BestRate:
     outside = np.flatnonzero(means[:, at] > means[best, at] + 0.1 * abs(means[best, at]))
     low, high = outside[outside < best].max(initial=-1) + 1, outside[outside > best].min(initial=len(rates)) - 1
     ends = map(float, [rates[low], rates[high], *interval])
-    tried = runs[axis].values if axis else np.array([None])
+    tried = chosen_from[axis].values if axis else np.array([None])
     on_edge = len(tried) > 1 and tried.dtype.kind in "iuf" and tried[at] in (tried.min(), tried.max())
     index = runs.learning_rate.values.tolist().index(rate)
     return BestRate(rate, index, *ends, axis, tried.tolist()[at], bool(on_edge))
 
 
 def _by_rate(runs, measure: str):
-    """Return the rates, rising, a measure's values[rate, value of the second axis, seed], and that axis, "" if none.
+    """Return the runs by rising rates, a measure's values[rate, value of the second axis, seed], and that axis's name.
 
-    The lower the better; infinity stands for a run that failed.
+    The lower the better; infinity stands for a run that failed. The name is "" if there is no second axis.
     """
     if not isinstance(runs, xr.Dataset):
         raise TypeError(f"runs must be what sweep returned, got {runs!r}")
@@ -344,17 +378,34 @@ def _by_rate(runs, measure: str):
     dims, axis = runs[measure].dims, _axis(runs)
     if not {"learning_rate", "seed"} <= set(dims):
         raise ValueError(f"runs must have several learning rates and seeds, got {', '.join(dims)}")
-    if "done" in runs and (missing := int((~runs.done.astype(bool)).sum())):
+    there = runs.failed.notnull() & (runs.done.notnull() if "done" in runs else True)
+    left = {dim: there.any({*there.dims} - {dim}).values for dim in there.dims}  # which where may have chosen
+    runs, there = runs.isel(left), there.isel(left)
+    rates = runs.learning_rate.values.tolist()
+    if not rates:
+        raise ValueError("runs must have at least one learning rate and one seed, got none")
+    if bad := [rate for rate in rates if isinstance(rate, str) or not rate > 0]:
+        raise ValueError(f"learning_rates must be positive numbers, got {bad[0]!r}")
+    if repeated := [rate for rate in rates if rates.count(rate) > 1]:
+        drop = "drop_duplicates('learning_rate') keeps the first"
+        raise ValueError(f"learning_rates must all be different, got {repeated[0]:g} more than once: {drop}")
+    if "done" in runs and (missing := int((~runs.done.fillna(True).astype(bool)).sum())):
         raise ValueError(f"runs must be done, but {missing} of {runs.done.size} are not: sweep(…, resume=runs) goes on")
-    runs = runs.sortby("learning_rate")
-    values = 1 - runs[measure] if measure.endswith("accuracy") else runs[measure]
-    lost = ~np.isfinite(values) | runs.failed.astype(bool)  # after where NaN, which is lost too
+    if missing := int((~there).sum()):
+        choose = "sel(seed=[…]) chooses seeds that all have"
+        raise ValueError(f"runs must have each seed under each learning rate, but {missing} are missing: {choose}")
+    runs = runs.sortby(["learning_rate", axis] if axis and runs[axis].dtype.kind in "iuf" else "learning_rate")
+    values = runs[measure].astype(float)
+    values = 1 - values if measure.endswith("accuracy") else values
+    lost = ~np.isfinite(values) | runs.failed.astype(bool)
     values = values.where(~lost, np.inf).transpose("learning_rate", ..., "seed").values
-    return runs.learning_rate.values, values.reshape(len(values), -1, values.shape[-1]).astype(float), axis
+    return runs, values.reshape(len(values), -1, values.shape[-1]), axis
 
 
 def _axis(runs) -> str:
     """Return the name of the second axis, "" if there is none."""
+    if "failed" not in runs:
+        raise ValueError(f"runs must say which of them failed, got {', '.join(runs.data_vars)} without failed")
     others = [name for name in runs.failed.dims if name not in ("learning_rate", "seed")]
     if len(others) > 1:
         raise ValueError(f"runs must have one axis at most beside the learning rate, got {', '.join(others)}")

@@ -38,7 +38,7 @@ from lrlib.training import AT_ONCE, FILLED_TO, Job, lanes_at_once, one_at_a_time
 
 RECORDED = """
     learning_rate seed step loss applied applied_in_group gradient_norm failed failed_since done
-    train_loss validation_loss test_loss train_accuracy validation_accuracy test_accuracy
+    train_loss validation_loss test_loss train_accuracy validation_accuracy test_accuracy weights_kept
 """.split()
 NOT_TRAINED = {"failed": False, "failed_since": -1, "done": False}  # a lane; what it was to measure is NaN
 
@@ -105,7 +105,8 @@ def sweep(
         Every how many steps ``loss``, ``applied`` and ``gradient_norm`` are kept.
     weights : bool
         Whether the record holds ``weight_0``, ``weight_1``, ..., the weights of the run with the lowest loss in
-        validation, in the order of ``model.get_weights()``; see :meth:`lrlib.runs.Runs.weights`.
+        validation, in the order of ``model.get_weights()``, and ``weights_kept`` (learning_rate, seed), which run that
+        is; see :meth:`lrlib.runs.Runs.weights`.
     memory : float
         Bytes that the lanes in training may take. The attribute ``bytes_of_lane`` says what one takes at most. With
         room for fewer than 16 lanes in a thread a processor may round another way.
@@ -361,16 +362,24 @@ class _Record:
         for name in {*self.coords, *resume.coords}:
             if not np.array_equal(self.coords.get(name, []), resume.coords.get(name, [])):
                 differ.add(name)
-        if differ:
+        if differ := differ or self._names() - {*resume.data_vars}:
             raise ValueError(f"{must} another one, which differs in {', '.join(sorted(differ))}")
-        self.done = resume.done.values.reshape(-1)
-        for name, values in resume.data_vars.items():
-            if name != "done" and not name.startswith("weight_"):
-                values = values.transpose(..., *self.dims).values
-                self.found[name] = values.reshape(*values.shape[: values.ndim - len(self.dims)], self.size)
-        usable = resume.done & ~resume.failed & np.isfinite(resume.validation_loss)
-        if self.job.weights and usable.any():
-            self.best = float(resume.validation_loss.where(usable).min()), resume.weights()
+        done = resume.done.fillna(False) if "done" in resume else xr.ones_like(resume.failed)  # after reindex NaN
+        self.done = done.astype(bool).transpose(*self.dims).values.reshape(-1)  # of what is the reader's, a copy
+        for name in (name for name in resume.data_vars if name in {*RECORDED} - {"done", "weights_kept"}):
+            values = resume[name].transpose(..., *self.dims)
+            if name in NOT_TRAINED:
+                values = values.fillna(NOT_TRAINED[name]).astype({"failed": bool, "failed_since": np.int32}[name])
+            self.found[name] = values.values.reshape(*values.shape[: values.ndim - len(self.dims)], self.size).copy()
+        if self.job.weights and np.isfinite(losses := self._to_choose_by()).any():
+            self.best = float(losses.min()), resume.weights()
+
+    def _names(self) -> set[str]:
+        """Return what the record has of every lane."""
+        parts, classes = self.job.parts, self.job.classes is not None and program_of(self.job).classifies
+        names = {"loss", "applied", "gradient_norm", "failed", "failed_since", *(f"{part}_loss" for part in parts)}
+        names |= {f"{part}_accuracy" for part in parts} if classes else set()
+        return names | ({"applied_in_group"} if self.job.group else set())
 
     def add(self, finished: dict) -> None:
         """Take in what was trained: results by lanes."""
@@ -385,12 +394,19 @@ class _Record:
                     self.found[name] = np.full((*values.shape[:-1], self.size), unknown, values.dtype)
                 self.found[name][..., lanes] = values
 
+    def _to_choose_by(self) -> np.ndarray:
+        """Return the losses in validation, infinity for lanes whose weights are not to be kept."""
+        losses = self.found["validation_loss"]
+        return np.where(self.done & ~self.found["failed"] & ~np.isnan(losses), losses, np.inf)
+
     def runs(self) -> Runs:
         """Return the record."""
         sizes, values = [len(self.coords[dim]) for dim in self.dims], {}
         for name, found in {**self.found, "done": self.done}.items():
             over = ["step"] * (found.ndim - 1) + self.dims
             values[name] = over, found.reshape(*found.shape[:-1], *sizes)
+        if self.best[1]:
+            values["weights_kept"] = self.dims, (np.arange(self.size) == self._to_choose_by().argmin()).reshape(sizes)
         for place, weight in enumerate(self.best[1]):
             values[f"weight_{place}"] = [f"weight_{place}_{axis}" for axis in range(weight.ndim)], weight
         runs = Runs(values, self.coords, self.attrs)

@@ -19,6 +19,7 @@ from lrlib import (
     gradient_descent,
     plot,
 )
+from lrlib.runs import best_rate
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -227,6 +228,8 @@ def test_losses_below_zero_are_drawn_too():
     assert plot.meanings(runs) == ["right", "right", "right", "too large", "failed"]
     assert plot.u_shape(runs).axes[0].get_yscale() == "linear"
     assert plot.heat_map(runs.expand_dims(momentum=[0.0, 0.9])).axes[1].get_yscale() == "linear"
+    runs["loss"] = runs.loss - 10
+    assert plot.curves(runs).axes[0].get_yscale() == "symlog"
 
 
 def test_no_meaning_without_a_rate_that_works():
@@ -256,9 +259,25 @@ def test_the_u_and_its_curves_have_one_colour_for_one_rate():
 def test_the_curves_of_a_thinned_record_stand_at_its_steps():
     every_third = swept().isel(step=slice(0, None, 3))
     line, *_ = plot.curves(every_third, [0.2]).axes[0].lines
-    losses = every_third.loss.sel(learning_rate=0.2).mean("seed").values[:9].reshape(3, 3).mean(axis=1)
-    np.testing.assert_allclose(drawn(line), [[3, 12, 21], losses])
+    losses = every_third.loss.sel(learning_rate=0.2).mean("seed").values
+    in_three = [piece.mean() for piece in np.split(losses, [4, 7])]  # of ten, and nothing of the end is left out
+    np.testing.assert_allclose(drawn(line), [[4.5, 15, 24], in_three])
     assert drawn(plot.curves(swept().isel(step=[0, 20]), [0.2]).axes[0].lines[0])[0].tolist() == [0, 20]
+
+
+@pytest.mark.parametrize(("steps", "points"), [(29, 3), (15, 3), (2, 2), (1, 1)])
+def test_the_curves_of_a_short_run_are_to_be_seen(steps, points):
+    lines = plot.curves(swept().isel(step=slice(steps)), [0.2]).axes[0].lines
+    assert len(lines[0].get_xdata()) == points and [line.get_marker() for line in lines[1:]] == ["."] * (points == 1)
+
+
+def test_a_curve_ends_where_a_loss_is_not_finite_any_more():
+    runs = swept()
+    runs.loss[2, 1, 4:] = np.inf
+    line, dot = plot.curves(runs, [0.2]).axes[0].lines
+    expected = np.array([1.5, 0.1 * np.linspace(2, 1, STEPS)[:4].mean()])
+    np.testing.assert_allclose(np.ravel(drawn(dot)), expected)
+    assert line.get_color() == dot.get_color() and np.isnan(line.get_ydata()).tolist() == [False, True, True]
 
 
 def test_the_u_shows_every_run_the_valley_and_the_best_rate():
@@ -289,6 +308,14 @@ def test_lanes_that_are_not_trained_have_not_failed():
     dots = [line for line in axes.lines if line.get_marker() == "o" and len(line.get_xdata())]
     means = {line.get_xdata()[0]: line.get_ydata()[0] for line in dots}
     assert set(means) == {0.1, 0.2, 1.0, 10.0} and means[0.1] == pytest.approx(0.105 * 0.95)
+    runs["loss"], runs["applied"] = runs.loss.where(runs.done), runs.applied.where(runs.done)
+    figure = plot.curves(runs, [0.1, 1.0])
+    assert legend(figure) == ["right, 0.1", "too large, 1"] and len(figure.axes) == 1, "the rates are constant"
+    means = runs.loss[1, :2].mean("seed").values.reshape(3, 10).mean(axis=1)
+    np.testing.assert_allclose(figure.axes[0].lines[0].get_ydata(), means)
+    assert legend(plot.curves(runs))[0] == "right, 0.2"
+    with pytest.raises(ValueError, match="runs must be trained at every rate that is drawn, got none of 'too small, 0"):
+        plot.curves(runs, [0.01])
 
 
 def test_without_rates_one_of_each_meaning_is_drawn():
@@ -332,6 +359,23 @@ def test_the_map_of_two_axes(measure):
         assert best[:3].sum() < worst[:3].sum() and not mesh.get_array().mask[:, :3].any()
 
 
+def test_the_ring_of_a_map_is_round_what_best_chooses_also_where_two_are_equally_good():
+    runs = mapped().isel(momentum=[2, 1, 0]).assign_coords(momentum=[0.9, 0.1 + 0.2, 0.0])
+    for cells, found in (((0, 0), (1, 1)), (0.01, 0.9)), (((1, 0), (1, 1)), (0.1, 0.3)):
+        runs["validation_loss"] = 5 + 0 * runs.validation_loss
+        for cell in cells:
+            runs.validation_loss[cell] = 1
+        axes = plot.heat_map(runs).axes[0]
+        (column,), (row,) = drawn(axes.lines[-1])
+        assert (column, float(axes.get_yticklabels()[row].get_text())) == found
+        best = best_rate(
+            runs.reindex(learning_rate=[0.001, *runs.learning_rate.values]).fillna(
+                {"validation_loss": 9, "failed": False}
+            )
+        )
+        assert (best.learning_rate, round(best.value, 9)) == found
+
+
 def test_a_map_of_names_keeps_their_order():
     runs = mapped().rename(momentum="shape").assign_coords(shape=["late", "constant", "linear"])
     assert [text.get_text() for text in plot.heat_map(runs).axes[0].get_yticklabels()] == ["late", "constant", "linear"]
@@ -348,12 +392,29 @@ def test_a_map_of_what_has_no_two_axes():
         plot.heat_map(runs)
 
 
+@pytest.mark.parametrize(
+    ("grid", "labels"),
+    [
+        ([0.03, 0.05, 0.1, 0.2, 0.3], ["0.05", "0.1", "0.2"]),
+        ([0.12, 0.11, 0.09, 0.1, 0.104], ["0.09", "0.104", "0.12"]),
+        ([0.2, 0.3, 1.0, 3.0, 6.0], ["0.2", "0.5", "1", "2", "5"]),
+    ],
+)
+def test_labels_of_a_narrow_grid_do_not_lie_over_one_another(grid, labels):
+    runs = swept().assign_coords(learning_rate=grid)
+    for figure in plot.u_shape(runs), plot.heat_map(runs.expand_dims(momentum=[0.9])):
+        axes = figure.axes[0]
+        assert [text.get_text() for text in axes.get_xticklabels()] == labels
+        assert not any(text.get_text() for text in axes.get_xticklabels(minor=True))
+
+
 def test_an_accuracy_is_high_where_the_rate_is_right():
     runs = swept()
     runs["test_accuracy"] = 1 - runs.validation_loss
     loss, accuracy = (plot.u_shape(runs, measure).axes[0] for measure in ("validation_loss", "test_accuracy"))
     assert [line.get_color() for line in loss.lines] == [line.get_color() for line in accuracy.lines]
     assert (loss.get_yscale(), accuracy.get_yscale()) == ("log", "linear")
+    assert legend(plot.curves(runs, measure="test_accuracy")) == legend(plot.curves(runs))
 
 
 def test_two_rates_of_one_meaning_are_told_apart():
@@ -361,12 +422,24 @@ def test_two_rates_of_one_meaning_are_told_apart():
     assert dark == plot.COLOUR["right"] and light != dark
     marks = plot.u_shape(swept(), rates=[0.1, 0.2]).axes[0].lines
     assert [line.get_color() for line in marks if line.get_markersize() == 9] == [dark, light]
+    near = swept().assign_coords(learning_rate=[0.01, 0.1, 0.1004, 1, 10])
+    near["applied"] = near.learning_rate.broadcast_like(near.loss)
+    assert legend(plot.curves(near, [0.1, 0.1004, 0.1])) == ["right, 0.1", "right, 0.1004"]
 
 
 def test_a_rate_that_was_not_tried_is_refused():
     for draw in (lambda: plot.u_shape(swept(), rates=[0.5]), lambda: plot.curves(swept(), [0.5])):
         with pytest.raises(ValueError, match="rates must be of the sweep, whose nearest is 0.2, got 0.5"):
             draw()
+    tiny = swept().assign_coords(learning_rate=[1e-10, 1e-9, 1e-8, 1e-7, 1e-6])
+    with pytest.raises(ValueError, match="whose nearest is 1e-09, got 3e-09"):
+        plot.curves(tiny, [3e-9])
+    for measure in "loss", "applied":
+        for draw in plot.u_shape, plot.curves, plot.heat_map:
+            with pytest.raises(ValueError, match=f"measure must be one of validation_loss, got '{measure}'"):
+                draw(swept() if draw != plot.heat_map else swept().expand_dims(momentum=[0.9]), measure=measure)
+    with pytest.raises(ValueError, match="runs must have several steps, got one"):
+        plot.curves(swept().isel(step=0))
 
 
 def test_runs_by_their_names_over_the_rates_that_they_applied():

@@ -100,6 +100,8 @@ def test_a_refusal_because_of_a_wide_interval_shows_the_interval():
     (shaded,) = axes.patches
     assert edges(shaded) == pytest.approx((low, high))
     assert max(map(len, axes.get_title(loc="left").splitlines())) <= plot_finding.LINE
+    with pytest.raises(TypeError, match="suggestion must be what suggest returned, got 0.1"):
+        plot_finding.range_test(range_tested(falling()), 0.1)
 
 
 def test_what_bursts_leaves_the_picture_and_the_rest_fills_it():

@@ -89,6 +89,10 @@ def test_a_condition_gives_a_dataset_of_which_runs_can_be_made():
     kept = runs.where(runs.learning_rate < 1000, drop=True)
     assert type(kept) is xr.Dataset and best_rate(kept).learning_rate == 10
     assert best_rate(runs.where(runs.learning_rate != 10)).learning_rate == 100
+    # what it left out was not tried, so that the edge is where it ends, and seeds that it left out are not missed
+    refused(lambda: best_rate(runs.where(runs.learning_rate < 100)), ValueError, "must go on beyond 10, the highest")
+    two = chosen_from([[5.0, 5], [1, 9], [3, 3]], done=np.ones((3, 2), bool))
+    assert best_rate(two.where(two.seed == 0)).learning_rate == best_rate(two.reindex(seed=[0, 7])).learning_rate == 10
     assert Runs(kept.data_vars, kept.coords).plot().axes[0].get_ylabel() == "validation loss"
     assert Runs(kept.data_vars, kept.coords, kept.attrs).identical(kept) and kept.attrs == {"batch_size": 32}
 
@@ -186,6 +190,31 @@ def test_one_seed_without_its_dimension_is_no_sweep(reduced):
     )
 
 
+def test_sweeps_that_were_joined():
+    coarse = chosen_from([[5, 5], [1, 1], [0.5, 0.5], [3, 3]], done=np.ones((4, 2), bool))
+    finer = chosen_from([[2, 2, 2], [0.9, 0.9, 0.9], [2, 2, 2]], [3.0, 12.0, 30.0], done=np.ones((3, 3), bool))
+    joined = xr.concat([coarse, finer], "learning_rate", join="outer")
+    refused(joined.best, ValueError, "runs must have each seed under each learning rate, but 4 are missing: sel(seed=[")
+    assert joined.sel(seed=[0, 1]).best().learning_rate == 100
+    twice = xr.concat([coarse, coarse.isel(learning_rate=[2])], "learning_rate").assign_attrs(constant_loss=9.0)
+    for ask in twice.best, lambda: twice.sensitivity(decades=1):
+        refused(ask, ValueError, "learning_rates must all be different, got 100 more than once: drop_duplicates(")
+    assert twice.drop_duplicates("learning_rate").best() == coarse.best()
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        (lambda runs: runs[["validation_loss"]], "runs must say which of them failed, got validation_loss without"),
+        (lambda runs: runs.isel(seed=[]), "runs must have at least one learning rate and one seed, got none"),
+        (lambda runs: runs.drop_vars("learning_rate"), "learning_rates must be positive numbers, got 0"),
+        (lambda runs: runs.assign_coords(learning_rate=["a", "b", "c"]), "must be positive numbers, got 'a'"),
+    ],
+)
+def test_what_is_left_of_a_sweep_is_too_little(made, said):
+    refused(made(chosen_from([[2], [1], [2]])).best, ValueError, said)
+
+
 # How sure
 
 
@@ -242,6 +271,7 @@ def test_with_a_second_axis_the_best_pair_is_chosen():
     assert (best.learning_rate, best.index, best.axis, best.value) == (100, 2, "momentum", 0.5) and not best.on_edge
     assert (best.low, best.high, best.interval_low, best.interval_high) == (100, 100, 100, 100)
     assert str(best) == "best rate 1e+02 (1e+02–1e+02), valley 1e+02–1e+02, ×1, momentum 0.5"
+    assert str(dataclasses.replace(best, value=0.1 + 0.2)).endswith("momentum 0.3")
     assert float(runs.isel(learning_rate=best.index).sel({best.axis: best.value}).validation_loss[0]) == 1
     for order in ("seed", "momentum", "learning_rate"), ("momentum", "seed", "learning_rate"):
         assert runs.transpose(*order).best() == best
@@ -276,6 +306,26 @@ def test_lanes_that_are_not_trained_are_missing():
     runs = chosen_from(values, done=done)
     for ask in runs.best, runs.sensitivity:
         refused(ask, ValueError, "runs must be done, but 3 of 6 are not: sweep(…, resume=runs) goes on")
+
+
+# Weights
+
+
+def test_the_weights_are_those_of_a_run_that_is_left():
+    names = ("learning_rate", "seed")
+
+    def held(values, seeds):
+        runs = chosen_from(values, done=np.ones((3, 2), bool)).assign_coords(seed=seeds)
+        lowest = np.array(values) == np.min(values)
+        return runs.assign(weights_kept=(names, lowest), weight_0=("weight_0_0", np.full(2, np.min(values))))
+
+    one, other = held([[3, 3], [1, 2], [3, 3]], [0, 1]), held([[3, 3], [2, 0.5], [3, 3]], [2, 3])
+    joined = xr.concat([one, other], "seed", data_vars="all")
+    for runs, lowest in (one, 1), (one.isel(learning_rate=1, seed=0), 1), (joined, 0.5), (joined.sel(seed=[0, 3]), 0.5):
+        assert runs.weights()[0].tolist() == [lowest] * 2
+    assert joined.sel(seed=[1, 0]).weights()[0].tolist() == [1, 1]
+    refused(one.isel(seed=[1]).weights, ValueError, "runs must have the run whose weights were kept, but it is not one")
+    assert one.drop_vars("weights_kept").weights()[0].tolist() == [1, 1]  # of an older version
 
 
 # Sensitivity
@@ -316,6 +366,8 @@ def test_no_run_counts_for_more_than_a_constant():
     unknown = runs.assign(loss=(("learning_rate", "seed", "step"), first)).assign_attrs(constant_loss=math.nan)
     assert unknown.sensitivity() == runs.sensitivity()
     assert unknown.isel(learning_rate=[4, 2, 0, 1, 3]).sensitivity() == runs.sensitivity()
+    later = unknown.isel(step=[0, 0]).assign_coords(step=[5, 6])
+    refused(later.sensitivity, ValueError, "runs must have the loss of step 0, which stands for the best constant")
     higher = runs.assign(loss=(("learning_rate", "seed", "step"), 2 * first)).assign_attrs(constant_loss=math.nan)
     assert higher.sensitivity() > runs.sensitivity()
 
@@ -352,6 +404,7 @@ def test_a_file_gives_back_what_was_saved(tmp_path):
     assert list(back.coords) == list(runs.coords) and list(back.data_vars) == list(runs.data_vars)
     assert list(back.attrs.items()) == list(runs.attrs.items()) and type(back.attrs["batch_size"]) is int
     unknown = runs.assign_attrs(constant_loss=math.nan)
+    unknown["loss"].attrs = {"missing_value": 0.5, "scale_factor": 2.0, "units": "nats"}  # which readers of files know
     unknown.save(path)
     assert load(path).identical(unknown)
     assert [path] == list(tmp_path.iterdir())
@@ -363,7 +416,8 @@ def test_a_file_gives_back_what_was_saved(tmp_path):
 
 def test_a_record_that_says_what_no_file_can_hold(tmp_path):
     runs = recorded().assign_attrs(model={1, 2})
-    refused(lambda: runs.save(tmp_path / "a.nc"), TypeError, "Object of type set is not JSON serializable")
+    must = "attrs['model'] must be a text, a number, a list or a dictionary of them, got {1, 2}: "
+    refused(lambda: runs.save(tmp_path / "a.nc"), TypeError, must, "Object of type set is not JSON serializable")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -395,6 +449,11 @@ def test_what_is_no_file_of_a_sweep(tmp_path):
             ValueError,
             f"path must be a file that Runs.save wrote, got '{tmp_path / name}', which cannot be read: ",
         )
+    for attribute in "{model: 3", "[1]", 3:
+        xr.Dataset(attrs={"lrlib": attribute}).to_netcdf(other := tmp_path / "other.nc", engine="h5netcdf")
+        refused(lambda: load(other), ValueError, f"got '{other}', whose attributes cannot be read: ")
+    for call in load, runs.save:
+        refused(lambda call=call: call(None), TypeError, "path must be a text or a path, got None")
     xr.Dataset({"temperature": ("day", [1.0, 2.0])}).to_netcdf(other := tmp_path / "other.nc", engine="h5netcdf")
     refused(lambda: load(other), ValueError, f"got '{other}', which is no sweep")
     refused(lambda: load(tmp_path), ValueError, f"got '{tmp_path}', which cannot be read: ", "Is a directory")

@@ -11,6 +11,7 @@ from lrlib.quiet import keras, tf  # isort: skip  (the first import of TensorFlo
 
 import numpy as np
 import pytest
+import xarray as xr
 
 import lrlib.training as module
 from lrlib import ExponentialDecay, PiecewiseConstantDecay, StepDecay, datasets
@@ -18,6 +19,7 @@ from lrlib.datasets import batches
 from lrlib.keras import KerasSchedule
 from lrlib.lanes import initial_weights
 from lrlib.program import signature
+from lrlib.runs import Runs
 from lrlib.sweep import factors, sweep
 from optimizers import OPTIMIZERS
 from refusal import refused
@@ -531,9 +533,29 @@ def test_the_weights_of_the_best_go_on_too():
         identical(run(model, CANCER, rates, [0, 1], 20, weights=True, resume=some), whole)
 
 
+def test_a_record_goes_on_whatever_was_done_with_it_and_stays_as_it_is():
+    model, rates, seeds = model_for(CANCER), [0.1, 0.01], [3, 0]
+    whole = run(model, CANCER, rates, seeds)
+    some = whole.where(xr.DataArray([[True, False], [True, True]], dims=("learning_rate", "seed")))
+    some = Runs(some.data_vars, some.coords, whole.attrs)
+    for record in (
+        some.assign(done=some.done.fillna(False).astype(bool)),
+        some.transpose("seed", ...),
+        some.assign(gap=some.test_loss - some.train_loss, mean=some.loss.mean()),
+        whole.sel(seed=[3]).reindex(seed=seeds),
+        whole.drop_vars("done"),
+    ):
+        before = record.copy(deep=True)
+        finished = run(model, CANCER, rates, seeds, resume=record)
+        identical(finished, whole)
+        assert finished.dtypes == whole.dtypes and record.identical(before)
+
+
 def test_what_does_not_go_on():
     model = model_for(CANCER)
     runs = run(model, CANCER)
+    less = runs.drop_vars(["gradient_norm", "test_accuracy"])
+    refused(lambda: run(model, CANCER, resume=less), ValueError, "which differs in gradient_norm, test_accuracy")
     others = (
         run(model, CANCER, steps=5),
         run(model, CANCER, batch_size=8),
