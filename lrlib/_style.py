@@ -217,3 +217,28 @@ def with_legend(figure, axes, columns: int):
     tight = {"handletextpad": 0.3, "columnspacing": 1.0, "handlelength": 1.4}
     figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=columns, **tight)
     return figure
+
+
+def label_the_rates(axes, grid) -> None:
+    """Label some rates of an axis with at most one power of ten, on which matplotlib labels all, one over another."""
+    low, high = np.log10(axes.get_xlim())
+    if np.floor(high) > np.ceil(low):
+        return
+    powers = 10.0 ** np.arange(np.floor(low), np.ceil(high))
+    at = [rate for rate in np.outer(powers, [1, 2, 5]).ravel() if low <= np.log10(rate) <= high]
+    at = at if len(at) > 1 else np.unique(grid[[0, len(grid) // 2, -1]])
+    axes.set_xticks(at, [f"{rate:.3g}" for rate in at])
+    axes.xaxis.set_minor_formatter(mpl.ticker.NullFormatter())
+
+
+def logarithmic(axes, losses, top: float) -> None:
+    """Make the axis of the losses logarithmic where they are positive; a runaway run must not squash the others."""
+    if not (losses <= 0).any():
+        axes.set_yscale("log")
+    else:
+        sizes = np.abs(losses[losses != 0])
+        near = 10.0 ** np.floor(np.log10(max(sizes.min(initial=1.0), 1e-6 * sizes.max(initial=1.0))))
+        axes.set_yscale("symlog", linthresh=near)
+        axes.set_ylabel(f"loss (linear below {near:g})")
+    if losses.max(initial=0) > top > 0:
+        axes.set_ylim(top=top)

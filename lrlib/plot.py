@@ -206,7 +206,7 @@ def loss_and_rate(traces: Mapping) -> Figure:
     figure, above = _over_rates(runs)
     losses = np.concatenate([trace.losses.astype(np.float64) for trace in traces.values()])
     highest = 1e3 * max(abs(float(trace.losses[0])) for trace in traces.values())
-    _logarithmic(above, losses[np.isfinite(losses)], highest)
+    _style.logarithmic(above, losses[np.isfinite(losses)], highest)
     return figure
 
 
@@ -279,7 +279,7 @@ def u_shape(runs, measure: str = "validation_loss", rates: Sequence[float] = ())
     """
     figure, axes = figure_of(2.8)
     draw_u(axes, runs, measure, rates)
-    _label_the_rates(axes, np.sort(runs.learning_rate.values))
+    _style.label_the_rates(axes, np.sort(runs.learning_rate.values))
     return _style.with_legend(figure, axes, 3)
 
 
@@ -378,7 +378,7 @@ def heat_map(runs, measure: str = "validation_loss") -> Figure:
         range(len(means)), [float(f"{v:.6g}") if isinstance(v, float) else v for v in runs[other[0]].values.tolist()]
     )
     axes.set(xscale="log", xlabel="learning rate", ylabel=other[0].replace("_", " "), xlim=borders[[0, -1]])
-    _label_the_rates(axes, grid)
+    _style.label_the_rates(axes, grid)
     axes.grid(visible=False)
     return _style.with_legend(figure, axes, 2)
 
@@ -448,7 +448,9 @@ def curves(
     figure, above = _over_rates(drawn)
     means = np.concatenate([means.ravel() for _, means, *_ in drawn.values()])
     if scale == "log":
-        _logarithmic(above, means[np.isfinite(means)], 1e3 * np.nanmax([m[0].max() for _, m, *_ in drawn.values()]))
+        _style.logarithmic(
+            above, means[np.isfinite(means)], 1e3 * np.nanmax([m[0].max() for _, m, *_ in drawn.values()])
+        )
     return figure
 
 
@@ -536,18 +538,6 @@ def _borders(rates) -> np.ndarray:
     grid = np.log10(rates)
     half = np.diff(grid) / 2 if len(grid) > 1 else np.array([0.1])
     return 10.0 ** np.concatenate([grid - np.pad(half, (1, 0), "edge")[: len(grid)], grid[-1:] + half[-1:]])
-
-
-def _label_the_rates(axes, grid) -> None:
-    """Label some rates of an axis with at most one power of ten, on which matplotlib labels all, one over another."""
-    low, high = np.log10(axes.get_xlim())
-    if np.floor(high) > np.ceil(low):
-        return
-    powers = 10.0 ** np.arange(np.floor(low), np.ceil(high))
-    at = [rate for rate in np.outer(powers, [1, 2, 5]).ravel() if low <= np.log10(rate) <= high]
-    at = at if len(at) > 1 else np.unique(grid[[0, len(grid) // 2, -1]])
-    axes.set_xticks(at, [f"{rate:.3g}" for rate in at])
-    axes.xaxis.set_minor_formatter(mpl.ticker.NullFormatter())
 
 
 def _shades(kinds: Sequence[str]) -> list[str]:
@@ -638,16 +628,3 @@ def _over_rates(runs: Mapping):
     if not constant:
         below.set(ylabel="applied\nlearning rate", ylim=(0, None))
     return _style.with_legend(figure, above, 2), above
-
-
-def _logarithmic(axes, losses, top: float) -> None:
-    """Make the axis of the losses logarithmic where they are positive; a runaway run must not squash the others."""
-    if not (losses <= 0).any():
-        axes.set_yscale("log")
-    else:
-        sizes = np.abs(losses[losses != 0])
-        near = 10.0 ** np.floor(np.log10(max(sizes.min(initial=1.0), 1e-6 * sizes.max(initial=1.0))))
-        axes.set_yscale("symlog", linthresh=near)
-        axes.set_ylabel(f"loss (linear below {near:g})")
-    if losses.max(initial=0) > top > 0:
-        axes.set_ylim(top=top)
