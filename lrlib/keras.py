@@ -17,6 +17,7 @@ with from_extra("keras"):
 
 from lrlib import _checks, keras_hooks, schedules
 from lrlib._tape import problem, tape_of
+from lrlib.as_it_was import CtrlC
 from lrlib.schedules import FunctionOfStep, Schedule, as_schedule
 from lrlib.schedules.base import steps_of
 
@@ -264,17 +265,18 @@ class AppliedRates(keras.callbacks.Callback):
             raise ValueError("model must be given to record in a with block, got None")
         model, optimizer = self._find(*self._given)
         with ExitStack() as blocks:
-            if model is not None:
-                blocks.enter_context(keras_hooks.retraced(model))
-            if model is not None:
-                blocks.push(self._unseen_changes(model, optimizer))
-            blocks.enter_context(self._recording(optimizer))
+            with CtrlC():  # it would leave half of this
+                if model is not None:
+                    blocks.enter_context(keras_hooks.retraced(model))
+                    blocks.push(self._unseen_changes(model, optimizer))
+                blocks.enter_context(self._recording(optimizer))
             self._blocks = blocks.pop_all()
         return self
 
     def __exit__(self, *exception):
         blocks, self._blocks = self._blocks, None
-        blocks.__exit__(*exception)
+        with CtrlC():
+            blocks.__exit__(*exception)
         if exception[0] is None and isinstance(self._problem, RuntimeError):
             raise self._problem
 
@@ -352,7 +354,7 @@ class AppliedRates(keras.callbacks.Callback):
     @contextmanager
     def _in_one_call(self):
         self._begun = False
-        with self._recording(self._optimizer):
+        with CtrlC() as ctrl_c, self._recording(self._optimizer), ctrl_c.let():
             yield
         if self._problem is not None:
             raise self._problem

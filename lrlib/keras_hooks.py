@@ -319,11 +319,17 @@ def rate_from_outside(optimizer) -> Iterator[tf.Variable]:
     What is compiled in the block goes on doing so afterwards.
     """
     rate = tf.Variable(0.0, trainable=False)
-    optimizer.__dict__["_get_current_learning_rate"] = lambda: rate
-    try:
+    with _rate_of(optimizer, rate):
         yield rate
+
+
+@contextmanager
+def _rate_of(optimizer, rate) -> Iterator[None]:
+    try:
+        vars(optimizer)["_get_current_learning_rate"] = lambda: rate
+        yield
     finally:
-        del optimizer.__dict__["_get_current_learning_rate"]
+        vars(optimizer).pop("_get_current_learning_rate", None)
 
 
 # The making of a model
@@ -339,8 +345,8 @@ def initializers_noted() -> Iterator[dict]:
         original(self, initializer)
         noted[id(self)] = initializer, self.value.numpy()
 
-    kind._initialize_with_initializer = note
     try:
+        kind._initialize_with_initializer = note
         yield noted
     finally:
         kind._initialize_with_initializer = original
@@ -417,9 +423,8 @@ def on_values(optimizer, variables, setting: str | None = None):
     def apply_weight_decay(self, variables):
         for variable in variables:
             rate = self.learning_rate * self.factors.get(id(variable), 1.0)
-            vars(self)["_get_current_learning_rate"] = lambda rate=rate: rate
-            base._apply_weight_decay(self, [variable])
-            del vars(self)["_get_current_learning_rate"]
+            with _rate_of(self, rate):
+                base._apply_weight_decay(self, [variable])
 
     # between the optimizer and TensorFlow's base class, for it may have such a method of its own, as Nadam has
     below = type("OnValues", (keras.optimizers.Optimizer,), methods)

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from lrlib import keras_hooks
-from lrlib.as_it_was import as_it_was, tensorflow_s_as_they_were
+from lrlib.as_it_was import CtrlC, as_it_was, tensorflow_s_as_they_were
 from lrlib.datasets import PARTS, Data, count, each
 from lrlib.program import all_keras_s, signature
 from lrlib.training import NOT_FINITE, Job, begin, lanes_at_once, program_of
@@ -248,7 +248,12 @@ def prove(job: Job) -> None:
     losses = losses[:, 0].numpy()
     swept = program.in_model(state[0], state[1], start.fixed, 0)
     drawn, seen = program.start.of_seed(job.seeds[0]), []
-    with keras_hooks.with_fresh_optimizer(model, **setting) as fresh, as_it_was(model):  # its own need not be built
+    with (
+        CtrlC() as ctrl_c,
+        keras_hooks.with_fresh_optimizer(model, **setting) as fresh,  # its own need not be built
+        as_it_was(model),
+        ctrl_c.let(),
+    ):
         for variable, value in zip(keras_hooks.variables_of(model), drawn, strict=True):
             variable.assign(value)
         for rate, chosen in zip(start.rates[:steps, 0], start.order[:steps, 0], strict=True):

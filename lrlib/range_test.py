@@ -242,7 +242,8 @@ def range_test(
             portions = _Portions(batches, plan, optimizer)
             before = random.getstate()
             _refuse_no_labels(model, first := portions.first())
-            keras_hooks.build_on(model, first)
+        keras_hooks.build_on(model, first)  # what is half built would stay so
+        with ctrl_c.let():
             if not model.trainable_variables:
                 raise ValueError("model must have weights to train, but all its layers are frozen or have none")
             if random.getstate() != before:

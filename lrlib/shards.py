@@ -158,10 +158,10 @@ def _on_a_cluster(backend, contents, shards):
     with dask.config.set({"distributed.admin.large-graph-warning-threshold": sys.maxsize}):
         sent = client.submit(np.asarray, contents, key=f"job-{name}")
     futures = []
-    for shard, worker in zip(shards, cycle(where)):  # in turn, for Dask would take those that have the job already
-        how = {"workers": worker, "allow_other_workers": True, "pure": False, **backend.submit_kwargs}
-        futures.append(client.submit(_train_a_shard, min(where.values()), name, sent, shard, **how))
-    try:
+    try:  # Ctrl-C may come while they are being sent
+        for shard, worker in zip(shards, cycle(where)):  # in turn, for Dask would take those that have the job already
+            how = {"workers": worker, "allow_other_workers": True, "pure": False, **backend.submit_kwargs}
+            futures.append(client.submit(_train_a_shard, min(where.values()), name, sent, shard, **how))
         with backend.retrieval_context():
             yield from (future.result() for future in as_completed(futures))
     finally:

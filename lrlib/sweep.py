@@ -217,8 +217,9 @@ def sweep(
     except shards.Unfinished as error:
         record.add(error.finished)
         error.runs = record.runs()
-        if not isinstance(error.__cause__, KeyboardInterrupt) or not record.done.any():
-            raise (error.__cause__ if workers == 1 else error) from None
+        stopped = isinstance(error.__cause__, KeyboardInterrupt)
+        if not (stopped and record.done.any()):
+            raise (error.__cause__ if stopped or workers == 1 else error) from None
         warnings.warn(f"{record.done.sum()} of {record.done.size} lanes are trained: resume=runs goes on", stacklevel=3)
         return error.runs
     record.add(finished)

@@ -132,6 +132,7 @@ def train(job: Job, lanes: Sequence[int], progress: Callable[[int], None] | None
             found = [one.result() for one in running]
         finally:
             stop.set()
+            threads.shutdown(cancel_futures=True)
     result = {name: np.concatenate([one[name] for one in found], axis=-1) for name in found[0] if name != "weights"}
     if job.weights:
         best = np.argmin([one["weights"][0] for one in found])
@@ -207,7 +208,9 @@ def _train(job: Job, lanes, at_once: int, stop, progress) -> dict:
     weights = program.finished(start.state)
     for part, whole in job.parts.items():
         at_once = EVALUATED_AT_ONCE if job.of_means else job.batch_size
-        final_loss, accuracy = _evaluate(compiled, weights, start.state[1], start.fixed, job.steps, whole, at_once)
+        final_loss, accuracy = _evaluate(
+            compiled, weights, start.state[1], start.fixed, job.steps, whole, at_once, stop
+        )
         result[f"{part}_loss"] = final_loss[:number]
         if job.classes is not None and program.classifies:
             result[f"{part}_accuracy"] = accuracy[:number]
@@ -255,10 +258,12 @@ def failures(loss: np.ndarray, constant_loss: float) -> dict[str, np.ndarray]:
     return {"failed": failed, "failed_since": since}
 
 
-def _evaluate(compiled, weights, others, fixed, steps: int, data, at_once: int) -> list[np.ndarray]:
+def _evaluate(compiled, weights, others, fixed, steps: int, data, at_once: int, stop) -> list[np.ndarray]:
     """Return loss and accuracy over all samples after so many steps, so many samples at once, each as [lane]."""
     sums = []
     for first in range(0, count(data), at_once):
+        if stop.is_set():
+            raise CancelledError
         piece = each(lambda array, first=first: tf.constant(array[first : first + at_once]), data)
         found = compiled.evaluate(weights, others, fixed, piece, steps)
         loss, hits = (values.numpy().astype(np.float64) for values in found)
@@ -280,8 +285,8 @@ def one_at_a_time() -> Iterator[None]:
 def graphs_as_written() -> Iterator[None]:
     """Pause TensorFlow's graph optimizer: on programs as small as these it takes longer than it saves."""
     options = tf.config.optimizer.get_experimental_options()
-    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
     try:
+        tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
         yield
     finally:
         tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": False, **options})

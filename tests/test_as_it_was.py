@@ -148,6 +148,21 @@ def test_ctrl_c_at_any_change(monkeypatch):
     assert range_test(model, PIECES, **how).losses.shape == (2, 3)
 
 
+def test_ctrl_c_while_what_is_not_built_is_built(monkeypatch):
+    model, add = keras.Sequential([keras.layers.Dense(1)]), keras.Optimizer.add_variable_from_reference
+
+    def pressed(*given, **how):
+        signal.raise_signal(signal.SIGINT)
+        return add(*given, **how)
+
+    model.compile(keras.optimizers.Adam(), "mse", run_eagerly=True)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(keras.Optimizer, "add_variable_from_reference", pressed)
+        range_test(model, PIECES)
+    assert len(model.optimizer.variables) == 6
+    model.train_on_batch(*PIECES[0])
+
+
 KILLED = """
 import os, random, signal, sys, threading, time
 sys.path.insert(0, "tests")

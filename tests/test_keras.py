@@ -4,6 +4,7 @@ What was applied is read off the weights: the model's loss is the mean of its ou
 gradient of its only weight is 1 at every step and -Δw / 1 is the rate.
 """
 
+import contextlib
 import copy
 import csv
 import dataclasses
@@ -12,6 +13,7 @@ import gc
 import json
 import math
 import pickle
+import signal
 import subprocess
 import sys
 
@@ -23,6 +25,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lrlib import Constant, ExponentialDecay, InverseTimeDecay, PiecewiseConstantDecay, Schedule, StepDecay, keras_hooks
+from lrlib._tape import Tape, tape_of
 from lrlib.keras import AppliedRates, KerasSchedule
 from lrlib.schedules import CosineDecay, PolynomialDecay, as_schedule
 from refusal import refused
@@ -764,6 +767,29 @@ def test_an_exception_in_fit_leaves_all_as_it_was_and_keeps_the_record(error, tr
     untouched(model, compiled)
     fit(model)
     assert len(applied.rates) == 3
+
+
+@pytest.mark.parametrize("moment", ["begin", "end"])
+def test_ctrl_c_while_a_record_begins_or_ends_leaves_none_open(moment, monkeypatch):
+    def pressed(*given):
+        result = original(*given)
+        signal.raise_signal(signal.SIGINT)
+        return result
+
+    original = getattr(Tape, moment)
+    for as_callback in (False, True):
+        model, applied = one_weight(run_eagerly=True), AppliedRates()
+        tape = tape_of(model.optimizer)
+        if not as_callback:
+            applied = AppliedRates(model)
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(Tape, moment, pressed)
+            with contextlib.nullcontext() if as_callback else applied:
+                fit(model, callbacks=[applied] * as_callback)
+        assert tape.now(model.optimizer).records == 0 and not keras_hooks._wrapped and not keras_hooks._retraced
+        assert len(applied.rates) == int(model.optimizer.iterations) == (moment == "end") * (1 if as_callback else 8)
+        fit(model, callbacks=[applied])  # which may be used again
+        assert len(applied.rates) == int(model.optimizer.iterations)
 
 
 def test_a_model_compiled_again_in_the_block_trains_with_its_new_optimizer():

@@ -104,6 +104,18 @@ def test_a_rate_from_outside_goes_before_what_an_optimizer_has():
     assert float(weight) == 0.25
 
 
+def test_ctrl_c_amid_weight_decay_leaves_no_rate_in_a_copy(monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    weight = keras.Variable([1.0])
+    copy = keras_hooks.on_values(keras.optimizers.SGD(0.5, weight_decay=0.1), [weight])
+    monkeypatch.setattr(keras.src.optimizers.base_optimizer.BaseOptimizer, "_apply_weight_decay", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        copy._apply_weight_decay([weight])
+    assert "_get_current_learning_rate" not in vars(copy)
+
+
 @pytest.mark.parametrize("jit", [True, False])
 def test_an_optimizer_that_is_not_built_is_built_as_keras_does_it(jit):
     """Where its variables waited for the gradients, XLA would have refused them."""

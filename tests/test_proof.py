@@ -4,13 +4,14 @@ from lrlib.quiet import keras, tf  # isort: skip  (the first import of TensorFlo
 
 import os
 import random
+import signal
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 
-from lrlib import datasets, keras_hooks, sweep
+from lrlib import as_it_was, datasets, keras_hooks, sweep
 from refusal import refused
 
 CANCER = datasets.breast_cancer()
@@ -178,6 +179,20 @@ def test_an_optimizer_that_was_not_built_is_not_built_afterwards():
     model = compiled(small(Scaled()), keras.optimizers.Adam())
     run(model)
     assert not model.optimizer.built
+
+
+def test_ctrl_c_while_the_model_is_given_back(monkeypatch):
+    def pressed(*given):
+        signal.raise_signal(signal.SIGINT)
+        return put_back(*given)
+
+    model, put_back = compiled(small(Scaled())), as_it_was._put_back
+    before = [v.numpy() for v in model.variables]
+    monkeypatch.setattr(as_it_was, "_put_back", pressed)
+    with pytest.raises(KeyboardInterrupt):
+        run(model)
+    for variable, value in zip(model.variables, before, strict=True):
+        np.testing.assert_array_equal(variable, value)
 
 
 def test_what_an_optimizer_spares_is_spared_in_the_comparison_too():

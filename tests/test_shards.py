@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 from lrlib.quiet import keras  # isort: skip  (the first import of TensorFlow)
 
@@ -17,7 +18,7 @@ import psutil
 import pytest
 from distributed import Client, LocalCluster, as_completed
 
-from lrlib import datasets
+from lrlib import datasets, shards
 from lrlib._parcel import packed
 from lrlib.shards import Unfinished, run, workers
 from lrlib.sweep import sweep
@@ -428,6 +429,21 @@ def test_a_cluster_that_closes_meanwhile_is_an_error_that_keeps_what_is_finished
         with joblib.parallel_config(backend="dask"), pytest.raises(Unfinished, match="Cancelled") as caught:
             run(train, None, SHARDS[:2])
     assert len(caught.value.finished) == 1
+
+
+def test_ctrl_c_while_the_shards_are_being_sent_to_a_cluster_cancels_those_that_were():
+    sent, cancelled = [], []
+
+    def submit(*task, **how):
+        if len(sent) == 3:
+            raise KeyboardInterrupt
+        sent.append(task)
+        return len(sent)
+
+    client = SimpleNamespace(nthreads=lambda: {"here": 1}, status="running", submit=submit, cancel=cancelled.extend)
+    with pytest.raises(KeyboardInterrupt):
+        next(shards._on_a_cluster(SimpleNamespace(client=client, submit_kwargs={}), b"the job", SHARDS))
+    assert cancelled == [2, 3]  # 1 is the job
 
 
 INTERRUPTED = """

@@ -5,10 +5,12 @@ import gc
 import os
 import signal
 import threading
+import time
 from types import SimpleNamespace
 
 from lrlib.quiet import keras, tf  # isort: skip  (the first import of TensorFlow)
 
+import joblib
 import numpy as np
 import pytest
 import xarray as xr
@@ -452,12 +454,13 @@ def test_outputs_of_another_shape_than_the_labels_are_no_classes():
 def interrupted_after(monkeypatch):
     """Press Ctrl-C so many slices after the training has begun; how many steps are begun is noted."""
     pressed = threading.Event()
-    pressed.steps = 0
+    pressed.steps = pressed.begun = 0
 
     def after(slices):
         begin, left = module.begin, [slices]
 
         def counting(job, lanes, width):
+            pressed.begun += 1
             start = begin(job, lanes, width)
             steps = type(start).steps
 
@@ -481,11 +484,33 @@ def interrupted_after(monkeypatch):
     return after
 
 
-def test_ctrl_c_ends_a_sweep_of_which_nothing_is_done(interrupted_after):
+@pytest.mark.parametrize("engine", ["vectorized", "loop"])
+def test_ctrl_c_ends_a_sweep_of_which_nothing_is_done_and_begins_no_lane_that_waits(engine, interrupted_after):
     pressed = interrupted_after(2)
     with pytest.raises(KeyboardInterrupt):
-        run(model_for(CANCER), CANCER, np.geomspace(1e-3, 1, 100), range(2), steps=20_000)  # half a minute
-    assert pressed.is_set() and 0 < pressed.steps < 10_000
+        run(model_for(CANCER), CANCER, np.geomspace(1e-3, 1, 100), range(2), steps=20_000, engine=engine)
+    assert pressed.is_set() and 0 < pressed.steps < 10_000 and pressed.begun <= 2 * joblib.cpu_count()
+
+
+def test_ctrl_c_while_the_lanes_are_evaluated(monkeypatch):
+    evaluated, at = [], module.Program.at
+
+    def pressing(self, lanes):
+        def evaluate(*given):
+            evaluated.append(given)
+            if len(evaluated) == 1:
+                os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.01)
+            return compiled.evaluate(*given)
+
+        compiled = at(self, lanes)
+        return compiled._replace(evaluate=evaluate)
+
+    monkeypatch.setattr(module.Program, "at", pressing)
+    monkeypatch.setattr(module, "EVALUATED_AT_ONCE", 1)
+    with pytest.raises(KeyboardInterrupt):
+        run(model_for(CANCER), CANCER)
+    assert 0 < len(evaluated) < len(CANCER.x_train)
 
 
 def test_ctrl_c_while_the_lanes_are_being_sent_to_the_threads_ends_them_too(interrupted_after, monkeypatch):
