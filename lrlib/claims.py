@@ -9,6 +9,7 @@ import numpy as np
 
 from lrlib import _checks
 from lrlib._modules import from_extra
+from lrlib._record import Record
 
 SEEDS = 5  # fewer of them support nothing
 POWER = 0.8  # how often the advised number of seeds would show a difference of the size seen
@@ -17,8 +18,8 @@ WIDTH = 44  # characters of a printed line, as many as a telephone shows
 _made = []  # the claims of this process that held
 
 
-@dataclass(frozen=True)
-class Claim:
+@dataclass(frozen=True, eq=False)
+class Claim(Record):
     """The record of a claim that holds; ``print(claim)`` shows it in lines of at most 44 characters.
 
     Attributes

@@ -12,6 +12,7 @@ with from_extra("sweep"):
     import xarray as xr
 
 from lrlib import _checks
+from lrlib._record import Record
 from lrlib.streams import stream
 
 
@@ -261,8 +262,8 @@ def _checked(name: str, path) -> Path:
         raise TypeError(f"{name} must be a text or a path, got {path!r}") from None
 
 
-@dataclass(frozen=True)
-class BestRate:
+@dataclass(frozen=True, eq=False)
+class BestRate(Record):
     """The learning rate that a sweep chose; ``print(best)`` shows it in one line.
 
     Attributes

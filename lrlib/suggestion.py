@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lrlib import _checks
+from lrlib._record import Record
 
 DONE = 0.9  # the share of the fall that is done at the suggested rate
 BEGUN, LOST = 0.6, 0.05  # the ends of the interval: so much of the fall is done; so much of it is lost again
@@ -17,8 +18,8 @@ NOISE = 5.0  # standard errors: a fall or a slope that is smaller may be noise
 WIDTHS = (1, 2, 4)  # of the windows in which a slope is sought, until one stands out
 
 
-@dataclass(frozen=True)
-class Suggestion:
+@dataclass(frozen=True, eq=False)
+class Suggestion(Record):
     """What a range test suggests; ``print(suggestion)`` shows it in words.
 
     Attributes

@@ -10,7 +10,9 @@ import pytest
 import xarray as xr
 
 import lrlib.runs as module
+from lrlib.claims import Claim
 from lrlib.runs import BestRate, Runs, best_rate, load
+from lrlib.suggestion import Suggestion
 from refusal import refused
 
 
@@ -159,6 +161,17 @@ def test_the_valley_ends_where_a_mean_is_more_than_a_tenth_above():
     assert (best.index, best.low, best.high, best.width) == (3, 100, 10_000, 100)
     # it may reach the edge, though the best rate may not lie there
     assert best_rate(chosen_from([[1.05], [1.0], [1.09]])) == BestRate(10, 1, 1, 100)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [BestRate(10, 1, 1, 100), Suggestion(None, np.nan, np.nan, "no"), Claim("a < b", np.inf, np.nan, 5, 5, 0.03, 0.1)],
+)
+def test_records_that_say_the_same_are_equal_where_a_number_is_unknown(record):
+    again = pickle.loads(pickle.dumps(record))
+    assert again == record and hash(again) == hash(record)
+    name = dataclasses.fields(record)[0].name
+    assert dataclasses.replace(record, **{name: 0.5}) != record != dataclasses.astuple(record)
 
 
 def test_an_accuracy_is_best_where_the_errors_are_fewest():

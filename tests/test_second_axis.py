@@ -128,7 +128,7 @@ def test_ctrl_c_where_each_value_is_a_program_ends_them_all(workers, monkeypatch
         some = run(batch_size=None, also={"batch_size": [8, 16, 32]})
     assert len(calls) == 2 and some.done.sel(batch_size=8).all() and some.done.sum() == 4
     assert not some.failed.where(~some.done, False).any()
-    assert some.sel(batch_size=8).equals(whole.sel(batch_size=8)) and some.dims == whole.dims
+    assert some.sel(batch_size=8).equals(whole.sel(batch_size=8)) and some.sizes == whole.sizes
 
 
 def test_ctrl_c_and_on_again(monkeypatch, tmp_path):
