@@ -312,7 +312,9 @@ def _about(job: Job, data: Data, schedule) -> dict:
     """Say how a record was made, in numbers and texts that the next process would repeat."""
     config = {name: value for name, value in job.model.optimizer.get_config().items() if name != "learning_rate"}
     try:
-        model = json.dumps(job.model.get_config(), default=str)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about functions without a name, which nobody loads from this text
+            model = json.dumps(job.model.get_config(), default=str)
     except NotImplementedError:
         model = repr(job.model)
     kept = [variable.numpy() for variable in fixed_variables(job.model)]

@@ -249,6 +249,7 @@ def test_a_loss_of_the_reader_s_own_has_no_best_constant(data, loss):
     np.testing.assert_allclose(runs.loss[0, 0, 0], loss(data.y_train[chosen], model(data.x_train[chosen])), rtol=1e-5)
 
 
+@pytest.mark.filterwarnings("error")  # Keras has one for who would save a lambda
 def test_a_function_that_has_changed_is_compiled_anew():
     model, data = one_weight()
     expected = run(model, data, batch_size=2).loss[0, 0, 0]
