@@ -79,7 +79,7 @@ class Start:
                 own_seed = stream(seed, f"initial weights {place}").integers(2**32)
                 value = type(value).from_config({**config, "seed": int(own_seed)})
             value = value(variable.shape, dtype=variable.dtype) if callable(value) else value
-            start.append(keras.ops.convert_to_numpy(value))
+            start.append(value.numpy() if isinstance(value, keras.Variable) else keras.ops.convert_to_numpy(value))
         return start
 
 

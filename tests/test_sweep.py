@@ -700,6 +700,7 @@ class Waves(keras.layers.Layer):
         return x + self.table
 
 
+@pytest.mark.filterwarnings("error")  # NumPy has one for who asks Keras for a copy of a variable
 def test_what_a_layer_sets_itself_and_what_is_frozen_alone_are_kept():
     model = keras.Sequential([keras.Input((6,)), Waves(), keras.layers.Dense(4), keras.layers.Dense(1)])
     model.layers[1].enable_lora(2)
