@@ -8,6 +8,7 @@ import pickle
 import sys
 import warnings
 from inspect import isfunction
+from types import CodeType
 
 import cloudpickle
 
@@ -41,6 +42,9 @@ def packed(thing) -> bytes:
 
 class _Pickler(cloudpickle.CloudPickler):
     def reducer_override(self, thing):
+        if isinstance(thing, CodeType):  # cloudpickle 3.1.3 leaves out the file, of which a traceback shows the lines
+            made, parts = self.dispatch_table[CodeType](thing)[:2]
+            return made, tuple(thing.co_filename if part == "<dynamic-code>" else part for part in parts)
         keras = sys.modules.get("keras")
         if not keras or not isinstance(thing, (keras.Layer, keras.Loss, keras.Optimizer)):
             return super().reducer_override(thing)
