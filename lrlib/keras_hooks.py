@@ -1,8 +1,12 @@
-"""The one home of what lrlib does with Keras's private parts, so that a new Keras breaks it here and nowhere else.
+"""The home of what lrlib does with Keras's private parts, so that a new Keras breaks it here and in few other places.
 
-Three things have no public way. What an optimizer's ``update_step`` receives is seen by wrapping that method in its
-classes for a while. A model's compiled training step, ``train_function``, is made anew, so that it is traced with the
-wrapped methods. An optimizer's rate is taken from outside by replacing ``_get_current_learning_rate``.
+What an optimizer's ``update_step`` receives is seen by wrapping that method in its classes for a while. A model's
+compiled training step, ``train_function``, is made anew, so that it is traced with the wrapped methods. An optimizer's
+rate is taken from outside by replacing ``_get_current_learning_rate``. What a variable starts from is noted while it is
+made, and an optimizer that writes nowhere has the methods of Keras's base class.
+
+Elsewhere lrlib asks a model for all of its layers, and ``lrlib.lane_ops`` replaces what TensorFlow cannot do for many
+lanes at once.
 """
 
 import functools

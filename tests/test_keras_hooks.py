@@ -2,9 +2,16 @@
 
 from lrlib.quiet import keras, tf  # isort: skip  (the first import of TensorFlow)
 
+import ast
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
+from joblib.externals.loky import process_executor
+from tensorflow.python.ops.parallel_for import pfor
 
+import lrlib
 from lrlib import ExponentialDecay, keras_hooks
 from lrlib.keras import AppliedRates, KerasSchedule
 
@@ -13,15 +20,49 @@ def test_this_keras_was_tried():
     assert keras.__version__ in keras_hooks.TRIED, "does all of the tests pass with it? Then add it to TRIED"
 
 
+def private_names():
+    """The names with an underscore that lrlib uses and does not define."""
+    own, used = {"_replace", "_fields"}, set()
+    for path in Path(lrlib.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf8"))):
+            if isinstance(node, ast.FunctionDef | ast.ClassDef):
+                own.add(node.name)
+            elif isinstance(node, ast.Name):
+                own.add(node.id)
+            elif isinstance(node, ast.Attribute):
+                of_self = isinstance(node.ctx, ast.Store) and ast.unparse(node.value) == "self"
+                (own if of_self else used).add(node.attr)
+            elif isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
+                used.add(str(node.slice.value))
+    return {name for name in used - own if re.match("_[A-Za-z]", name)}
+
+
 def test_the_private_parts_are_there():
-    optimizer = keras.optimizers.SGD(0.1)
-    assert {"_iterations", "_learning_rate"} <= set(dir(optimizer))
-    assert callable(optimizer._get_current_learning_rate) and callable(optimizer._var_key)
+    """Those of Keras, and the few of others; a name that a new version lacks stands in the message."""
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    optimizer = keras.optimizers.SGD(0.1, use_ema=True, gradient_accumulation_steps=2)
+    optimizer.exclude_from_weight_decay(var_names=["bias"])
+    model.compile(optimizer, "mse")
+    optimizer.build(model.trainable_variables)
+    parts = {
+        optimizer: "_accumulated_gradients _apply_weight_decay _clip_by_norm _exclude_from_weight_decay "
+        "_exclude_from_weight_decay_pattern _get_current_learning_rate _iterations _learning_rate "
+        "_model_variables_moving_average _trainable_variables _var_key",
+        model: "_call_has_training_arg _compile_config _compute_loss _flatten_layers _layers _loss_tracker "
+        "_trainable_variables",
+        keras.src.backend.Variable: "_initialize_with_initializer",
+        pfor: "_pfor_converter_registry",
+        pfor.PFor: "_convert_helper",
+        process_executor: "_MAX_MEMORY_LEAK_SIZE",
+    }
+    missing = [f"{part}.{name}" for part, names in parts.items() for name in names.split() if not hasattr(part, name)]
+    assert not missing, f"Keras {keras.__version__}, TensorFlow {tf.__version__} or joblib no longer has {missing}"
+    in_texts = {"_clip_by_norm", "_convert_helper", "_exclude_from_weight_decay", "_exclude_from_weight_decay_pattern"}
+    assert private_names() == set(" ".join(parts.values()).split()) - in_texts
+
     kinds = type(optimizer).__mro__
     assert sum("apply" in vars(kind) for kind in kinds) >= 1 and sum("update_step" in vars(kind) for kind in kinds) == 2
     assert isinstance(optimizer._iterations.value, tf.Variable)
-    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
-    model.compile(optimizer, "mse")
     tracker = model._loss_tracker
     model.compile(optimizer, "mse")
     assert model.train_function is None and model._loss_tracker is not tracker
