@@ -1,8 +1,8 @@
 """F1: is a cosine better than a line? F2: is any shape better than a line that begins at once?
 
 Each shape takes the peak that suits it best in that setting. Both sentences speak of the test loss: a tenth of the
-errors would be one image of the test part. F1 is tried with clean and with wrong labels; F2 speaks of wrong ones, and
-of runs that are not short.
+errors would be one image of the test part. F1 is tried with clean and with wrong labels, and for a late line only where
+its sentence speaks of one; F2 speaks of wrong labels, and of runs that are not short.
 """
 
 from dataclasses import dataclass, replace
@@ -56,11 +56,21 @@ def losses(setting, name):
     return setting.judged(PEAKS * setting.scale, Shape(name, setting.steps))
 
 
+def late_is_said_to_lead(setting):
+    clean_digits = setting.data == "digits" and setting.label_noise == 0
+    return clean_digits and setting.width > 0 and setting.optimizer == "SGD" and setting.momentum == 0
+
+
 def line_and_cosine_are_near(setting):
     line, cosine = losses(setting, "line"), losses(setting, "cosine")
     margin = NEAR * line.mean()
     held = below(line, cosine, margin) and below(cosine, line, margin)
-    return Outcome(held, f"line {line.mean():.3g}, cosine {cosine.mean():.3g}")
+    figure = f"line {line.mean():.3g}, cosine {cosine.mean():.3g}"
+    if late_is_said_to_lead(setting):
+        late = losses(setting, "late")
+        held = held and below(late, line) and below(late, cosine)
+        figure += f", late {late.mean():.3g}"
+    return Outcome(held, figure)
 
 
 def nothing_is_far_below_the_line(setting):
@@ -69,7 +79,10 @@ def nothing_is_far_below_the_line(setting):
     return Outcome(held, f"line {line.mean():.3g}, cosine {cosine.mean():.3g}, late {late.mean():.3g}")
 
 
-AS_GOOD = "At their best peaks, line and cosine differ by less than a tenth of the loss."
+AS_GOOD = (
+    "At their best peaks, line and cosine differ by less than a tenth of the loss; for a network that learns clean "
+    "digits by plain SGD, a line that begins at half time is below both."
+)
 LOWEST = "With wrong labels, in runs not short, no cosine or late line is a tenth below the line."
 TRIALS = [
     Trial(
