@@ -13,7 +13,7 @@ from trials.setting import JUDGE, Outcome, Setting, Trial, below, variations
 
 WARM = 20  # steps in which the rate climbs
 WORSE = 0.1  # of the loss: what counts as worse, as in a valley of rates
-PEAKS = 2.0 ** np.arange(-6, 2)  # to choose from
+PEAKS = 2.0 ** np.arange(-6, 5)  # to choose from
 FINER = 2.0 ** np.concatenate([[-10, -7], np.arange(-9, 3) / 2])  # to find the largest that works
 LARGE = 3  # times the usual first weights
 
@@ -83,10 +83,17 @@ SETTINGS = (
     replace(CHAPTER, name="Adam for SGD", optimizer="Adam"),
     replace(CHAPTER, name="wrong labels", label_noise=0.4),
 )
+TUMOURS = replace(CHAPTER, data="breast_cancer")
+STEEP_AT_FIRST = (  # the start is steeper than the end, although the weights are the usual ones
+    replace(CHAPTER, name="no hidden layer", depth=0),
+    replace(TUMOURS, name="tumours, another split", split=1),
+    replace(TUMOURS, name="tumours, one layer of tanh", depth=1, activation="tanh"),
+    replace(TUMOURS, name="tumours, one of tanh, another split", depth=1, activation="tanh", split=1),
+)
 TOO_LARGE = tuple(replace(s, larger=LARGE) for s in SETTINGS if s.measure == "loss" and s.optimizer == "SGD")
 NOT_NEEDED = "With usual first weights a warmup of 20 steps gains nothing."
 ALLOWS = "With SGD and first weights three times too large it raises the largest rate that works."
 TRIALS = [
-    Trial("F3", NOT_NEEDED, none_is_as_good, SETTINGS),
+    Trial("F3", NOT_NEEDED, none_is_as_good, SETTINGS + STEEP_AT_FIRST),
     Trial("F4", ALLOWS, larger_rates_come_through, TOO_LARGE),
 ]
