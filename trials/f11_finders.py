@@ -1,8 +1,9 @@
 """F11: is the mark of a learning-rate finder the rate to train with?
 
-Five published rules read the same range tests, as in the chapter. A mark is judged by what a whole training costs at
-the nearest of the rates that were swept, beside the best of them, which validation chose on other seeds. What counts as
-cheap is what counted for a first rate: at most one and a half times the loss, or two points of the accuracy.
+Five published rules read the same range tests, as in the chapter; counts of dear marks are in the order of its list.
+A mark is judged by what a whole training costs at the nearest of the rates that were swept, beside the best of them,
+which validation chose on other seeds. What counts as cheap is what counted for a first rate: at most one and a half
+times the loss, or two points of the accuracy.
 """
 
 from dataclasses import replace
@@ -29,18 +30,20 @@ def quarter_is_dear(setting: Setting) -> Outcome:
     best = best_rate(choosing, f"validation_{setting.measure}").index
     tested = judging[f"test_{setting.measure}"].where(~judging.failed, worst(setting)).mean("seed").values
     marks = marked(setting)
-    nearest = np.abs(np.log(rates[:, None] / marks)).argmin(axis=0)
-    dear = int((~is_cheap(setting, tested[nearest], tested[best])).sum())
-    apart = marks.max() / marks.min()
-    held = dear > SHARE * len(marks) and apart > 10
-    return Outcome(held, f"{dear} of {len(marks)} marks are dear, {float(f'{apart:.0e}'):,.0f} times apart")
+    some = ~np.isnan(marks)
+    nearest = np.abs(np.log(rates[:, None, None] / np.where(some, marks, 1))).argmin(axis=0)
+    dear = some & ~is_cheap(setting, tested[nearest], tested[best])
+    apart = np.nanmax(marks) / np.nanmin(marks)
+    held = dear.sum() > SHARE * some.sum() and apart > 10
+    by_rule = " + ".join(str(count) for count in dear.sum(axis=0))
+    apart = f"{float(f'{apart:.0e}'):,.0f} times apart"
+    return Outcome(held, f"{by_rule} = {dear.sum()} of {some.sum()} marks are dear, {apart}")
 
 
 def marked(setting: Setting) -> np.ndarray:
-    """Return where the five rules mark the tests, one test after the other, if they mark anything."""
+    """Return where the five rules mark the tests, a row for each test; a rule that marks nothing has NaN."""
     tests = replace(setting, steps=100).sweep([1.0], TESTS, schedule=RISING).loss.values[0]
-    found = np.array([RULES[rule](RISING.planned(100), losses) for losses in tests for rule in FIVE])
-    return found[~np.isnan(found)]
+    return np.array([[RULES[rule](RISING.planned(100), losses) for rule in FIVE] for losses in tests])
 
 
 CHAPTER = Setting(momentum=0.9)
