@@ -3,6 +3,7 @@
 import functools
 import io
 import os
+import sys
 
 import matplotlib as mpl
 import numpy as np
@@ -89,13 +90,26 @@ def use_style(format: str = "svg") -> None:
     except ImportError:
         return
     if get_ipython() is not None:
-        from matplotlib_inline.backend_inline import set_matplotlib_formats
+        _show_figures_as(format)
 
-        formats = ["svg", "retina"] if format == "svg" else ["retina"]
-        if os.environ.get("LRLIB_FIGURES") == "svg":
-            formats = ["svg"]
-        unwritten = "Date" if "svg" in formats else "Software"
-        set_matplotlib_formats(*formats, bbox_inches=None, metadata={unwritten: None})
+
+def _show_figures_as(format: str) -> None:
+    from matplotlib_inline.backend_inline import set_matplotlib_formats
+
+    formats = ["svg", "retina"] if format == "svg" else ["retina"]
+    if os.environ.get("LRLIB_FIGURES") == "svg":
+        formats = ["svg"]
+    unwritten = "Date" if "svg" in formats else "Software"
+    set_matplotlib_formats(*formats, bbox_inches=None, metadata={unwritten: None})
+
+
+def _let_notebooks_show_figures() -> None:
+    """Let a notebook show figures as pictures where nothing does yet: else pyplot would have to be imported."""
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    if hasattr(shell, "kernel"):
+        writers = shell.display_formatter.formatters
+        if not any(Figure in writers[kind].type_printers for kind in ("image/png", "image/svg+xml", "image/jpeg")):
+            _show_figures_as("png")
 
 
 def to_svg(figure: Figure) -> str:
@@ -167,6 +181,7 @@ def figure_of(height: float = 2.8, rows: int = 1, columns: int = 1, **how):
     """
     if columns > 2:
         raise ValueError(f"columns must be 1 or 2, got {columns!r}")
+    _let_notebooks_show_figures()
     figure = Figure(figsize=(WIDTH, height))
     return figure, figure.subplots(rows, columns, **how)
 

@@ -67,7 +67,13 @@ def workers(n_jobs: int | None = None) -> int:
     return _where(n_jobs)[1]
 
 
-def run(train: Callable, job, shards: Sequence[Sequence[int]], n_jobs: int | None = None) -> list:
+def run(
+    train: Callable,
+    job,
+    shards: Sequence[Sequence[int]],
+    n_jobs: int | None = None,
+    arrived: Callable[[Sequence[int]], object] | None = None,
+) -> list:
     """Train all shards, with one worker here and one after the other, with several at the same time.
 
     Each worker receives ``train`` and the job once. If the worker of a Dask cluster dies, the cluster trains its shard
@@ -84,6 +90,8 @@ def run(train: Callable, job, shards: Sequence[Sequence[int]], n_jobs: int | Non
         The numbers of the lanes in each.
     n_jobs : int, optional
         As in :func:`workers`.
+    arrived : callable, optional
+        Called here with each shard whose result has arrived.
 
     Returns
     -------
@@ -125,6 +133,8 @@ def run(train: Callable, job, shards: Sequence[Sequence[int]], n_jobs: int | Non
                 failed = shard
                 results.throw(error)
             finished[shard] = result
+            if arrived:
+                arrived(shard)
     except (Exception, KeyboardInterrupt) as error:
         where = f" in lanes {failed[0]} to {failed[-1]}" if failed else ""
         message = f"{len(finished)} of {len(shards)} shards are trained, then{where}: {type(error).__name__} {error}"

@@ -5,6 +5,7 @@ that trains them all, side by side in the first dimension of every tensor. The r
 matrix, ``rates[step, lane]``.
 """
 
+import contextlib
 import functools
 import inspect
 import json
@@ -13,6 +14,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
 from importlib.metadata import version
 from numbers import Real
 
@@ -116,7 +118,8 @@ def sweep(
         Processes that share the lanes, as in scikit-learn: by default this one, and inside
         ``joblib.parallel_config(...)`` what that says, see :mod:`lrlib.shards`. The result is the same.
     progress : bool, optional
-        Whether to show on stderr how far it has come; by default only in a terminal.
+        Whether to show on stderr how far it has come, of several processes when one has come to an end; by default only
+        in a terminal.
 
     Returns
     -------
@@ -188,6 +191,8 @@ def sweep(
     if len({np.float32(rate) for rate in rates}) < len(rates):
         raise ValueError(f"learning_rates must be different in float32, the arithmetic of training, got {rates}")
     seeds = _different("seeds", seeds, functools.partial(_checks.whole, at_least=0))
+    if max(seeds) >= 2**63:
+        raise ValueError(f"seeds must be below 2**63, what 64 bits hold beside negative numbers, got {max(seeds)}")
     steps = _checks.whole("steps", steps, at_least=1)
     batch_size = _checks.whole("batch_size", batch_size, at_least=1)
     if batch_size > (samples := count(data.of("train"))):
@@ -211,9 +216,12 @@ def sweep(
     todo = np.flatnonzero(~record.done)
     share = _share(len(todo), workers)
     pieces = [tuple(todo[i : i + share].tolist()) for i in range(0, len(todo), share)]
-    here = functools.partial(train, progress=_Bar(len(todo), steps)) if progress and workers == 1 else train
+    bar = _Bar(len(todo), steps) if progress else None
+    here = functools.partial(train, progress=bar) if bar and workers == 1 else train
+    arrived = (lambda lanes: bar(len(lanes) * steps)) if bar and workers > 1 else None
     try:
-        finished = dict(zip(pieces, shards.run(here, job, pieces, n_jobs), strict=True))
+        with contextlib.closing(bar) if bar else contextlib.nullcontext():
+            finished = dict(zip(pieces, shards.run(here, job, pieces, n_jobs, arrived), strict=True))
     except shards.Unfinished as error:
         record.add(error.finished)
         error.runs = record.runs()
@@ -243,7 +251,7 @@ def _second_axis(also) -> tuple[str, list] | None:
     ((name, values),) = also.items()
     if not isinstance(name, str) or name in RECORDED or name.startswith("weight_") and name[7:].isdigit():
         raise ValueError(f"also must name what is swept, not what the record calls so already, got {name!r}")
-    values = _different(f"also[{name!r}]", values, lambda name, value: value)
+    values = _different(f"also[{name!r}]", values, lambda _, v: float(v) if isinstance(v, Fraction) else v)
     if not any(all(isinstance(value, kind) for value in values) for kind in (bool, str, Real)):
         raise TypeError(f"also[{name!r}] must hold numbers, or texts, which a file can hold, got {values!r}")
     return name, values
@@ -299,6 +307,8 @@ def _what_differs(model, schedule, steps: int, rates: int, axis) -> dict:
             f"the optimizer's settings, {', '.join(settings)}, got {name!r}"
         )
     values = [_checks.non_negative(f"also[{name!r}][{i}]", value) for i, value in enumerate(values)]
+    if len({np.float32(value) for value in values}) < len(values):
+        raise ValueError(f"also[{name!r}] must be different in float32, the arithmetic of training, got {values}")
     for i, value in enumerate(() if group else values):
         try:
             type(model.optimizer).from_config({**model.optimizer.get_config(), name: value})
@@ -421,13 +431,19 @@ class _Bar:
 
     def __init__(self, lanes: int, steps: int):
         self.lanes, self.steps, self.made, self.began = lanes, steps, 0, time.perf_counter()
+        self.length = 0  # of the line so far, which a shorter one has to cover
 
     def __call__(self, made: int) -> None:
         self.made += made
         share = self.made / (self.lanes * self.steps)
         left = (time.perf_counter() - self.began) * (1 - share) / share
-        text = f"\r{self.lanes} lanes of {self.steps} steps: {share:.0%}, {left:.0f} s left "
-        print(text, end="\n" if share == 1 else "", file=sys.stderr, flush=True)
+        text = f"{self.lanes} lanes of {self.steps} steps: {share:.0%}, {left:.0f} s left "
+        print("\r" + text.ljust(self.length), end="", file=sys.stderr, flush=True)
+        self.length = len(text)
+
+    def close(self) -> None:
+        if self.length:
+            print(file=sys.stderr, flush=True)
 
 
 def _different(name: str, values, check) -> list:

@@ -3,6 +3,7 @@
 import itertools
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import matplotlib as mpl
 import numpy as np
@@ -584,3 +585,19 @@ def test_the_site_draws_what_notebooks_store_in_dots(monkeypatch, asked, everywh
     with mpl.rc_context():
         plot.use_style(asked)
     assert chosen == [formats]
+
+
+def test_a_notebook_shows_a_figure_though_nobody_has_imported_pyplot(monkeypatch):
+    chosen, printers = [], {kind: {} for kind in ("image/png", "image/svg+xml", "image/jpeg")}
+    writers = {kind: SimpleNamespace(type_printers=known) for kind, known in printers.items()}
+    shell = SimpleNamespace(kernel=None, display_formatter=SimpleNamespace(formatters=writers))
+    monkeypatch.setattr("IPython.get_ipython", lambda: shell)
+    monkeypatch.setattr(
+        "matplotlib_inline.backend_inline.set_matplotlib_formats", lambda *given, **options: chosen.append(given)
+    )
+    monkeypatch.delenv("LRLIB_FIGURES", raising=False)
+    plot.u_shape(swept())
+    assert chosen == [("retina",)]
+    printers["image/svg+xml"][mpl.figure.Figure] = str  # the reader's own choice stays
+    plot.u_shape(swept())
+    assert chosen == [("retina",)]

@@ -193,6 +193,11 @@ def test_a_setting_that_a_lane_cannot_have_is_noticed():
         ({"also": {"speed": [1]}}, ValueError, ["also must name a layer", "momentum", "'speed'"]),
         ({"also": {"momentum": []}}, ValueError, ["also['momentum'] must have at least one entry"]),
         ({"also": {"momentum": [0.9, 0.9]}}, ValueError, ["also['momentum'] must all be different", "0.9"]),
+        (
+            {"also": {"momentum": [0.9, 0.9 + 1e-9]}},
+            ValueError,
+            ["also['momentum'] must be different in float32", "0.9"],
+        ),
         ({"also": {"momentum": [-1.0]}}, ValueError, ["also['momentum'][0] must not be negative", "-1"]),
         (
             {"also": {"momentum": [0.9, 1.5]}},

@@ -154,8 +154,10 @@ def test_results_come_in_the_order_of_the_shards(somewhere, tmp_path):
             (tmp_path / "over").touch()
         return job * np.array(lanes), os.getpid()
 
-    results, processes = zip(*run(train, 10, SHARDS), strict=True)
+    arrived = []
+    results, processes = zip(*run(train, 10, SHARDS, arrived=arrived.append), strict=True)
     assert [values.tolist() for values in results] == [[0], [10], [20, 30]]
+    assert arrived[0] != (0,) and sorted(arrived) == sorted(map(tuple, SHARDS)), "as they come"
     assert len(set(processes)) == 2 and os.getpid() not in processes
 
 

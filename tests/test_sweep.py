@@ -22,7 +22,7 @@ from lrlib.keras import KerasSchedule
 from lrlib.lanes import initial_weights
 from lrlib.program import signature
 from lrlib.runs import Runs
-from lrlib.sweep import factors, sweep
+from lrlib.sweep import _Bar, factors, sweep
 from optimizers import OPTIMIZERS
 from refusal import refused
 
@@ -227,6 +227,17 @@ def test_a_progress_bar_in_a_terminal_or_on_demand(progress, terminal, monkeypat
     printed = capsys.readouterr().err
     assert ("1 lanes of 6 steps: 100%, 0 s left" in printed) == (terminal if progress is None else progress)
     assert printed == "" or "100%" in printed
+
+
+def test_a_progress_bar_covers_what_it_said_before_and_ends_its_line(monkeypatch, capsys):
+    times = iter([0.0, 100.0, 101.0])
+    monkeypatch.setattr("lrlib.sweep.time.perf_counter", lambda: next(times))
+    bar = _Bar(1, 100)
+    for made in 1, 95:
+        bar(made)
+    bar.close()
+    first, second = capsys.readouterr().err.removesuffix("\n").split("\r")[1:]
+    assert first.endswith(" 1%, 9900 s left ") and second.endswith(" 96%, 4 s left   ") and len(second) == len(first)
 
 
 class Hundredfold(keras.losses.MeanSquaredError):
@@ -854,6 +865,7 @@ GOOD = {"model": model_for(CANCER), "data": CANCER, "learning_rates": [0.1], "se
         ({"seeds": []}, ValueError, ["seeds must have at least one entry"]),
         ({"seeds": [1, 2, 1]}, ValueError, ["seeds must all be different", "1"]),
         ({"seeds": [-1]}, ValueError, ["seeds[0] must be at least 0"]),
+        ({"seeds": [1, 2**63]}, ValueError, ["seeds must be below 2**63", "got 9223372036854775808"]),
         ({"seeds": [0.5]}, ValueError, ["seeds[0] must be an integer"]),
         ({"seeds": 3}, TypeError, ["seeds must be a sequence"]),
         ({"steps": 0}, ValueError, ["steps must be at least 1"]),
