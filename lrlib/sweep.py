@@ -227,7 +227,9 @@ def sweep(
         error.runs = record.runs()
         stopped = isinstance(error.__cause__, KeyboardInterrupt)
         if not (stopped and record.done.any()):
-            raise (error.__cause__ if stopped or workers == 1 else error) from None
+            if stopped or workers == 1:
+                raise error.__cause__ from None
+            raise
         warnings.warn(f"{record.done.sum()} of {record.done.size} lanes are trained: resume=runs goes on", stacklevel=3)
         return error.runs
     record.add(finished)
@@ -267,7 +269,7 @@ def _a_program_each(model, data, learning_rates, seeds, batch_size, axis, same, 
     if name != "batch_size" and not callable(model):
         raise TypeError(f"model must be a keras.Model, or a function of {name} that returns one, got {model!r}")
     made = [(model, value) if name == "batch_size" else (model(**{name: value}), batch_size) for value in values]
-    each = []
+    each, unfinished = [], None
     for one, size in made:
         try:
             with warnings.catch_warnings():
@@ -277,15 +279,24 @@ def _a_program_each(model, data, learning_rates, seeds, batch_size, axis, same, 
             if not each:
                 raise
             break
+        except shards.Unfinished as error:
+            unfinished = error
+            each += [error.runs] if error.runs.done.any() else []
+            if not each:
+                raise
+            break
         if not each[-1].done.all():
             break
     attrs = {k: v for k, v in each[0].attrs.items() if all(repr(one.attrs[k]) == repr(v) for one in each)}
     runs = xr.concat([Runs(one.data_vars, one.coords) for one in each], xr.Variable(name, values[: len(each)]))
     runs = runs.reindex({name: values}, fill_value=NOT_TRAINED)
+    runs = Runs(runs.data_vars, runs.coords, attrs).transpose("learning_rate", name, "seed", "step")
+    if unfinished:
+        unfinished.runs = runs
+        raise unfinished
     if not runs.done.all():
         warnings.warn(f"{int(runs.done.sum())} of {runs.done.size} lanes are trained, the others are not", stacklevel=4)
-    dims = ("learning_rate", name, "seed")
-    return Runs(runs.data_vars, runs.coords, attrs).transpose(*dims, "step")
+    return runs
 
 
 def _what_differs(model, schedule, steps: int, rates: int, axis) -> dict:

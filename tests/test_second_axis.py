@@ -8,6 +8,7 @@ import pytest
 from lrlib import datasets
 from lrlib.lanes import initial_weights
 from lrlib.runs import load
+from lrlib.shards import Unfinished
 from lrlib.sweep import sweep
 from lrlib.training import train
 from refusal import refused
@@ -111,21 +112,27 @@ def test_a_parameter_of_the_model():
     assert "bytes_of_lane" not in runs.attrs and runs.attrs["batch_size"] == 16
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_ctrl_c_where_each_value_is_a_program_ends_them_all(workers, monkeypatch):
+@pytest.mark.parametrize("workers, error", [(1, KeyboardInterrupt), (2, KeyboardInterrupt), (2, OSError)])
+def test_ctrl_c_where_each_value_is_a_program_ends_them_all_and_keeps_what_is_done(workers, error, monkeypatch):
     calls, whole = [], run(batch_size=None, also={"batch_size": [8, 16, 32]})
     assert np.isnan(whole.constant_loss)
 
     def interrupted(job, lanes):
         calls.append(lanes)
         if len(calls) > 1:
-            raise KeyboardInterrupt
+            raise error
         return train(job, lanes)
 
     monkeypatch.setattr("lrlib.sweep.train", interrupted)
     monkeypatch.setattr("lrlib.sweep.shards.workers", lambda n_jobs: workers)  # where they are makes no difference
-    with pytest.warns(UserWarning, match="^4 of 12 lanes are trained, the others are not$"):
-        some = run(batch_size=None, also={"batch_size": [8, 16, 32]})
+    if error is KeyboardInterrupt:
+        with pytest.warns(UserWarning, match="^4 of 12 lanes are trained, the others are not$"):
+            some = run(batch_size=None, also={"batch_size": [8, 16, 32]})
+    else:
+        with pytest.raises(Unfinished) as caught:
+            run(batch_size=None, also={"batch_size": [8, 16, 32]})
+        some = caught.value.runs
+        assert type(caught.value.__cause__) is error
     assert len(calls) == 2 and some.done.sel(batch_size=8).all() and some.done.sum() == 4
     assert not some.failed.where(~some.done, False).any()
     assert some.sel(batch_size=8).equals(whole.sel(batch_size=8)) and some.sizes == whole.sizes
