@@ -4,6 +4,7 @@ Where the workers are is joblib's business: processes of this machine, or a Dask
 on the worker that trains it.
 """
 
+import contextlib
 import os
 import pickle
 import signal
@@ -113,7 +114,7 @@ def run(
     >>> run(lambda job, lanes: job * sum(lanes), 10, [(0, 1), (2,)])
     [10, 20]
     """
-    shards, finished, failed = [tuple(shard) for shard in shards], {}, None
+    shards, finished, failed, results = [tuple(shard) for shard in shards], {}, None, None
     backend, count = _where(n_jobs)
     count = min(count, len(shards))
     task = sys.modules.get("lrlib.quiet"), train, job  # if this process imported TensorFlow quietly, the others do
@@ -131,11 +132,14 @@ def run(
         for shard, result, error in results:  # as they arrive, also what came before an error
             if error is not None:
                 failed = shard
-                results.throw(error)
+                raise error
             finished[shard] = result
             if arrived:
                 arrived(shard)
     except (Exception, KeyboardInterrupt) as error:
+        if results is not None:  # what is still training ends, also where Ctrl-C came between two results
+            with contextlib.suppress(BaseException):
+                results.throw(error)
         where = f" in lanes {failed[0]} to {failed[-1]}" if failed else ""
         message = f"{len(finished)} of {len(shards)} shards are trained, then{where}: {type(error).__name__} {error}"
         raise Unfinished(message.strip(), finished) from error

@@ -448,6 +448,25 @@ def test_ctrl_c_while_the_shards_are_being_sent_to_a_cluster_cancels_those_that_
     assert cancelled == [2, 3]  # 1 is the job
 
 
+def test_ctrl_c_between_two_results_ends_the_others(monkeypatch):
+    ended = []
+
+    def results(*_):
+        try:
+            yield from ((shard, shard, None) for shard in SHARDS)
+        finally:
+            ended.append("as an error is held")
+
+    def arrived(shard):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(shards, "_where", lambda n_jobs: (SimpleNamespace(client=None), 2))
+    monkeypatch.setattr(shards, "_on_a_cluster", results)
+    with pytest.raises(Unfinished) as caught:
+        run(None, None, SHARDS, arrived=arrived)
+    assert ended and caught.value.finished == {SHARDS[0]: SHARDS[0]}
+
+
 INTERRUPTED = """
 import os, signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background of a shell ignores it
