@@ -339,13 +339,15 @@ def _about(job: Job, data: Data, schedule) -> dict:
     except NotImplementedError:
         model = repr(job.model)
     kept = [variable.numpy() for variable in fixed_variables(job.model)]
+    alike = (job.factors == job.factors[..., :1]).all()  # whatever rates there are, so some may be added
+    planned = np.array(job.factors[..., :1] if alike else job.factors, order="C")  # strides are hashed too
     about = {
         "model": model,
         "optimizer": f"{type(job.model.optimizer).__name__} {json.dumps(config, default=str)}",
         "loss": str(keras_hooks.loss_given(job.model)[0]),
         "schedule": repr(schedule),
         "data": data.name,
-        "fingerprint": joblib.hash([job.parts, job.factors, kept, beside_config(job.model)]),  # no better names
+        "fingerprint": joblib.hash([job.parts, planned, kept, beside_config(job.model)]),  # no better names
         "batch_size": job.batch_size,
         "engine": "vectorized" if job.vectorized else "loop",
         "constant_loss": job.constant_loss,

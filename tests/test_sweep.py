@@ -580,6 +580,7 @@ def test_a_record_goes_on_whatever_was_done_with_it_and_stays_as_it_is():
         some.transpose("seed", ...),
         some.assign(gap=some.test_loss - some.train_loss, mean=some.loss.mean()),
         whole.sel(seed=[3]).reindex(seed=seeds),
+        run(model, CANCER, [0.01], seeds).reindex(learning_rate=rates),
         whole.drop_vars("done"),
     ):
         before = record.copy(deep=True)
