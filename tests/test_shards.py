@@ -48,7 +48,14 @@ def by_value():
 
 @pytest.fixture
 def dask(cluster, by_value):
-    Client.current().wait_for_workers(2)  # a test may have killed some, and a new one takes its time
+    try:
+        Client.current().wait_for_workers(2, timeout=60)  # a test may have killed some, and a new one takes its time
+    except TimeoutError:  # on a machine that is very busy Dask gives up one that takes too long
+        cluster.scale(0)
+        while Client.current().scheduler_info()["workers"]:
+            time.sleep(0.1)
+        cluster.scale(2)
+        Client.current().wait_for_workers(2, timeout=120)
     with joblib.parallel_config(backend="dask"):
         yield cluster
 
