@@ -1,6 +1,11 @@
 """What the records of results have in common: two that say the same are equal, also where a number is unknown."""
 
 
+def readable(value):
+    """Return a number as a reader is shown it, 0.3 for 0.30000000000000004; anything else as it is."""
+    return float(f"{value:.6g}") if isinstance(value, float) else value
+
+
 class Record:
     """A frozen dataclass's base, with ``eq=False``: NaN, which stands for what is not known, is equal to NaN.
 

@@ -16,6 +16,7 @@ with from_extra("plot"):
     from matplotlib.figure import Figure
 
 from lrlib import _checks, _style
+from lrlib._record import readable
 from lrlib._style import COLOUR, INK, PALE, PLAIN, WIDTH, band, colour, figure_of, to_svg, use_style
 from lrlib.schedules import as_schedule
 
@@ -233,7 +234,7 @@ def meanings(runs, measure: str = "validation_loss") -> list[str]:
     ValueError
         If no rate has a finite mean, or ``measure`` is nothing that a run has at its end.
     """
-    _kept(runs, measure)
+    _check_measure(runs, measure)
     kept, failed = _kept(runs, measure := _chosen_by(measure))
     means = np.where(failed.any(axis=-1) | np.isnan(kept.mean("seed")), np.inf, kept.mean("seed"))
     if not np.isfinite(means).any():
@@ -374,9 +375,7 @@ def heat_map(runs, measure: str = "validation_loss") -> Figure:
     y, x = crossed.nonzero()
     axes.plot(grid[x], y, "x", color=COLOUR["failed"], label="failed runs" if len(x) else None)
     axes.plot(grid[column], row, "o", color=INK, markersize=11, mfc="none", label="best")
-    axes.set_yticks(
-        range(len(means)), [float(f"{v:.6g}") if isinstance(v, float) else v for v in runs[other[0]].values.tolist()]
-    )
+    axes.set_yticks(range(len(means)), [readable(value) for value in runs[other[0]].values.tolist()])
     axes.set(xscale="log", xlabel="learning rate", ylabel=other[0].replace("_", " "), xlim=borders[[0, -1]])
     _style.label_the_rates(axes, grid)
     axes.grid(visible=False)
@@ -500,15 +499,19 @@ def compare(results: Mapping, xlabel: str, *, reference: str | None = None) -> F
 
 def _kept(runs, measure: str):
     """Return a measure of the lanes that are done and did not fail, NaN for the others, and which failed."""
-    if measure not in runs or {*runs[measure].dims} != {*runs.failed.dims}:
-        ends = ("_loss", "_accuracy")
-        known = [n for n, v in runs.data_vars.items() if n.endswith(ends) and {*v.dims} == {*runs.failed.dims}]
-        raise ValueError(f"measure must be one of {', '.join(known)}, got {measure!r}")
+    _check_measure(runs, measure)
     values = runs[measure].transpose("learning_rate", ..., "seed").astype(np.float64)
     # after where both have NaN, of lanes that are not to be drawn
     failed = (runs.failed.astype(bool) | ~np.isfinite(values)).transpose(*values.dims)
     lost = failed & _trained(runs) if "done" in runs else failed
     return values.where(~failed), lost.transpose(*values.dims).values
+
+
+def _check_measure(runs, measure: str) -> None:
+    if measure not in runs or {*runs[measure].dims} != {*runs.failed.dims}:
+        ends = ("_loss", "_accuracy")
+        known = [n for n, v in runs.data_vars.items() if n.endswith(ends) and {*v.dims} == {*runs.failed.dims}]
+        raise ValueError(f"measure must be one of {', '.join(known)}, got {measure!r}")
 
 
 def _chosen_by(measure: str) -> str:

@@ -12,7 +12,7 @@ with from_extra("sweep"):
     import xarray as xr
 
 from lrlib import _checks
-from lrlib._record import Record
+from lrlib._record import Record, readable
 from lrlib.streams import stream
 
 
@@ -124,7 +124,7 @@ class Runs(xr.Dataset):
         ValueError
             If the record has none, or their run is not among those that are left.
         """
-        names = [name for name in self.data_vars if name.startswith("weight_") and name[7:].isdigit()]
+        names = [name for name in self.data_vars if is_weight(name)]
         if not names:
             raise ValueError(
                 "runs must have been made with weights=True, which keeps those of the best run that has not failed"
@@ -300,8 +300,7 @@ class BestRate(Record):
 
     def __str__(self):
         interval = f" ({self.interval_low:.2g}–{self.interval_high:.2g})" if self.interval_low > 0 else ""
-        value = float(f"{self.value:.6g}") if isinstance(self.value, float) else self.value
-        axis = f", {self.axis} {value}{', on the edge' * self.on_edge}" if self.axis else ""
+        axis = f", {self.axis} {readable(self.value)}{', on the edge' * self.on_edge}" if self.axis else ""
         chosen = f"best rate {self.learning_rate:.2g}{interval}"
         return f"{chosen}, valley {self.low:.2g}–{self.high:.2g}, ×{self.width:.2g}{axis}"
 
@@ -401,6 +400,11 @@ def _by_rate(runs, measure: str):
     lost = ~np.isfinite(values) | runs.failed.astype(bool)
     values = values.where(~lost, np.inf).transpose("learning_rate", ..., "seed").values
     return runs, values.reshape(len(values), -1, values.shape[-1]), axis
+
+
+def is_weight(name: str) -> bool:
+    """Whether a record calls one of the weights so that it keeps."""
+    return name.startswith("weight_") and name[7:].isdigit()
 
 
 def _axis(runs) -> str:

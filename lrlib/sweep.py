@@ -34,7 +34,7 @@ from lrlib.datasets import Data, as_data, count
 from lrlib.lanes import fixed_variables
 from lrlib.program import beside_config
 from lrlib.proof import check, constant_loss, fitting, of_means, prove
-from lrlib.runs import Runs
+from lrlib.runs import Runs, is_weight
 from lrlib.schedules import FunctionOfStep, Schedule, as_schedule
 from lrlib.training import AT_ONCE, FILLED_TO, Job, lanes_at_once, one_at_a_time, program_of, rates_of, train
 
@@ -188,8 +188,7 @@ def sweep(
         return _a_program_each(model, data, learning_rates, seeds, batch_size, axis, same, weights, resume)
     check(model)
     data, rates = as_data(data), _different("learning_rates", learning_rates, _checks.float32_rate)
-    if len({np.float32(rate) for rate in rates}) < len(rates):
-        raise ValueError(f"learning_rates must be different in float32, the arithmetic of training, got {rates}")
+    _different_in_float32("learning_rates", rates)
     seeds = _different("seeds", seeds, functools.partial(_checks.whole, at_least=0))
     if max(seeds) >= 2**63:
         raise ValueError(f"seeds must be below 2**63, what 64 bits hold beside negative numbers, got {max(seeds)}")
@@ -251,7 +250,7 @@ def _second_axis(also) -> tuple[str, list] | None:
     if not isinstance(also, Mapping) or len(also) != 1:
         raise ValueError(f"also must hold one name and its values, such as {{'momentum': [0, 0.9]}}, got {also!r}")
     ((name, values),) = also.items()
-    if not isinstance(name, str) or name in RECORDED or name.startswith("weight_") and name[7:].isdigit():
+    if not isinstance(name, str) or name in RECORDED or is_weight(name):
         raise ValueError(f"also must name what is swept, not what the record calls so already, got {name!r}")
     values = _different(f"also[{name!r}]", values, lambda _, v: float(v) if isinstance(v, Fraction) else v)
     if not any(all(isinstance(value, kind) for value in values) for kind in (bool, str, Real)):
@@ -318,8 +317,7 @@ def _what_differs(model, schedule, steps: int, rates: int, axis) -> dict:
             f"the optimizer's settings, {', '.join(settings)}, got {name!r}"
         )
     values = [_checks.non_negative(f"also[{name!r}][{i}]", value) for i, value in enumerate(values)]
-    if len({np.float32(value) for value in values}) < len(values):
-        raise ValueError(f"also[{name!r}] must be different in float32, the arithmetic of training, got {values}")
+    _different_in_float32(f"also[{name!r}]", values)
     for i, value in enumerate(() if group else values):
         try:
             type(model.optimizer).from_config({**model.optimizer.get_config(), name: value})
@@ -457,6 +455,11 @@ class _Bar:
     def close(self) -> None:
         if self.length:
             print(file=sys.stderr, flush=True)
+
+
+def _different_in_float32(name: str, values: list) -> None:
+    if len({np.float32(value) for value in values}) < len(values):
+        raise ValueError(f"{name} must be different in float32, the arithmetic of training, got {values}")
 
 
 def _different(name: str, values, check) -> list:
