@@ -158,7 +158,17 @@ class Bench(Page):
 
     def ways(self, found):
         seconds, ratios = ways(found)
-        return [self.table("Seconds", seconds), self.table("How many times", ratios)]
+        return [
+            self.table("Seconds", seconds),
+            self.table("How many times", ratios),
+            self.words(
+                "TensorFlow had one thread for an operation, as the notes of {func}`lrlib.sweep` advise, and for the "
+                "convolutions one for each core. With as many, its own choice, the sweep of the dense network takes "
+                f"{short(found['all_threads_sweep_seconds'])} s, a loop of `fit` "
+                f"{short(found['all_threads_fit_over_sweep'])} times as long and one of `tf.function` "
+                f"{short(found['all_threads_tf_function_loop_over_sweep'])} times."
+            ),
+        ]
 
     def memory(self, found):
         return [

@@ -19,6 +19,7 @@ from numbers import Real
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.ops.resource_variable_ops import ResourceVariable
 
 # The versions of Keras with which the recorder's tests passed, on TensorFlow 2.21; 3.8.0 on 2.18 and 3.10.0 on 2.19
 TRIED = ("3.8.0", "3.10.0", "3.11.3", "3.13.2", "3.15.1")
@@ -132,10 +133,7 @@ def variable_key(optimizer, variable):
 
 def plain_variable(value, dtype, shape=None) -> tf.Variable:
     """Make a variable that belongs to no distribution strategy, also inside the scope of one."""
-    return _PLAIN(tf.constant(value, dtype), trainable=False, shape=shape)
-
-
-_PLAIN = type(tf.Variable(0))
+    return ResourceVariable(tf.constant(value, dtype), trainable=False, shape=shape)
 
 
 # Seeing updates

@@ -185,8 +185,8 @@ class Program:
             length = tf.shape(rates)[0]
 
             def body(i, state, records):
-                chosen = tf.gather(order[i], seed_of_lane)
-                batch = tf.nest.map_structure(lambda v: tf.gather(v, chosen), data)
+                of_seeds = tf.nest.map_structure(lambda v: tf.gather(v, order[i]), data)
+                batch = tf.nest.map_structure(lambda v: tf.gather(v, seed_of_lane), of_seeds)
                 state, seen = step(state, rates[i], values, batch, fixed, first + i)
                 return i + 1, state, [record.write(i, value) for record, value in zip(records, seen, strict=True)]
 

@@ -167,6 +167,11 @@ def sweep(
     done, however far they have come, and ``resume`` trains them from step 0. Where none is done Ctrl-C is raised. Of
     sweeps in several threads of a process one waits for the other.
 
+    The lanes have a thread for each core, and TensorFlow's own threads, which share out single operations, are in their
+    way: a sweep of small dense networks is faster where ``TF_NUM_INTRAOP_THREADS=1`` was in the environment before
+    TensorFlow began to compute. Not so for convolutions, which XLA compiles, nor for the ``fit`` of large layers: these
+    have one core then.
+
     A lane computes both branches of a ``keras.ops.cond`` in a layer of your own, and drops what was not chosen. If the
     gradient of a branch that is not taken is NaN, as that of ``log(relu(w))`` at 0, the lane's is NaN. A model of which
     the first two steps show it is refused; what comes later fails the lane. Keep what such a branch computes finite,

@@ -16,6 +16,7 @@ def typed(tmp_path_factory):
     names = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("recipes"))
+        patch.setenv("TF_NUM_INTRAOP_THREADS", "1")  # which a recipe sets
         for i, block in enumerate(BLOCKS):
             exec(compile(block, f"{PAGE.name}, block {i}", "exec"), names)
         names["files"] = [file.name for file in Path().iterdir()]

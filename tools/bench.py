@@ -4,7 +4,8 @@ Every way is timed with all that its result holds: the training, the loss, appli
 step (``fit`` keeps less, the mean of each epoch), and the evaluation of all three parts of the data. The ways take
 turns, and what is shown is the median of the rounds. ``fit`` and the loop over a ``tf.function`` train one network
 after the other, so one training is timed, without the making and the tracing of the model, which are done once, and
-multiplied.
+multiplied. TensorFlow has one thread for an operation, as the notes of ``lrlib.sweep`` advise, but not for matrix
+products by themselves and convolutions; the dense network is also measured with TensorFlow's own choice.
 
 The table is printed, and the figures go to ``_build/bench.json``; ``--record`` writes ``tools/bench.json``, from which
 the book's page is made. ``--quick`` is a rehearsal with a few steps, whose figures mean nothing.
@@ -405,14 +406,17 @@ def measured(size):
         found.update(figures)
         print(f"{time.perf_counter() - start:4.0f} s: {what}", flush=True)
 
-    say("matrix products", products(size))
+    # TensorFlow reads when it begins to compute how many threads an operation has: in these processes one for each core
+    say("matrix products", in_a_fresh_process(products, size))
+    say("parts of a step", in_a_fresh_process(pieces, size))
+    say("convolutional network", in_a_fresh_process(compare, "cnn", cnn, (8, 8, 1), size))
+    say("dense network, a thread for each core", in_a_fresh_process(compare, "all_threads", mlp, (64,), size))
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
     say("dense network", compare("mlp", mlp, (64,), size, by_hand=True))
-    say("convolutional network", compare("cnn", cnn, (8, 8, 1), size))
     say("recurrent network", compare("lstm", lstm, (8, 8), size))
     say("batch normalisation and dropout", compare("normalised", normalised, (64,), size))
     peak, of_lane = in_a_fresh_process(memory_of, size)
     say(f"{size.many} lanes", {"many_lanes": size.many, "many_lanes_peak_bytes": peak, "bytes_of_lane": of_lane})
-    say("parts of a step", pieces(size))
     say("schedules", bench_schedules.measured(size is QUICK))
     say("lanes and widths", costs(size, found["products_batched_gigaflops"]))
     found |= {

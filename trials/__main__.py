@@ -3,6 +3,7 @@
 import argparse
 import importlib
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -49,6 +50,7 @@ def main():
     parser.add_argument("--check", action="store_true", help="fail where an outcome has changed; write nothing")
     options = parser.parse_args()
 
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")  # of sweeps alone: see the notes of lrlib.sweep
     start = time.perf_counter()
     new = {trial.statement: tried(trial) for trial in trials(options.statements)}
     print(f"\n{len(new)} statements in {time.perf_counter() - start:.0f} s")
