@@ -17,7 +17,10 @@ from importlib import import_module
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
-MODULES = ["ipykernel.kernelapp", "lrlib.quiet", "lrlib.datasets", "lrlib.plot", "lrlib.runs", "lrlib.book", "myst_nb"]
+MODULES = [
+    *("ipykernel.kernelapp", "lrlib.quiet", "lrlib.datasets", "lrlib.plot", "lrlib.sweep", "lrlib.book", "myst_nb"),
+    *("sklearn.datasets", "dask.array"),  # which lrlib and xarray import when they need them
+]
 PAYS_FROM = 3  # notebooks
 LAUNCHER = "ipykernel_launcher"
 
