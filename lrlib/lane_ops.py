@@ -239,6 +239,62 @@ def _rnn(step_function, inputs, initial_states, go_backwards=False, mask=None, *
     return _KEPT["rnn"](step_function, inputs, initial_states, mask=mask, **{**how, "unroll": True})
 
 
+# Operations that numbers tell what to do. TensorFlow's own forms compute what that is for all lanes, at every step.
+
+
+def _axes(told, lanes):
+    return told + (told >= 0)
+
+
+def _after(first):
+    return lambda told, lanes: [first, *told]
+
+
+SLICES = [_after(0), _after(0), _after(1)]  # begin, end, strides
+TOLD = {  # by kind: the places of such inputs, and what they are with the lanes as the first axis
+    "Reshape": {1: lambda told, lanes: [lanes, *told]},
+    "Transpose": {1: lambda told, lanes: [0, *(told + 1)]},
+    "Slice": {1: _after(0), 2: _after(-1)},
+    "StridedSlice": dict(enumerate(SLICES, start=1)),
+    "StridedSliceGrad": dict(enumerate([lambda told, lanes: [lanes, *told], *SLICES])),
+    "ConcatV2": {-1: _axes},
+    "Split": {0: _axes},
+    **{kind: {1: _axes} for kind in ("Sum", "Mean", "Prod", "Max", "Min", "All", "Any", "ArgMax", "ArgMin")},
+}
+
+
+def _as_told(kind, asked):
+    """Do the same along the axes after the first, if it is known now what that is."""
+    told = {place % asked.num_inputs: of_all for place, of_all in TOLD.get(kind, {}).items()}
+    inputs = [value.t for value in asked.inputs]
+    known = {place: tf.get_static_value(inputs[place]) for place in told if not asked.input(place).is_stacked}
+    others = [value for place, value in enumerate(asked.inputs) if place not in told]
+    lanes = others[0].t.shape[0]
+    clear = told and lanes and len(known) == len(told) and all(value is not None for value in known.values())
+    if not (clear and all(value.is_stacked for value in others)):
+        return _KEPT[kind](asked)
+    for place, of_all in told.items():
+        inputs[place] = tf.constant(of_all(known[place], lanes), inputs[place].dtype)
+    how = dict(asked.op.node_def.attr)
+    for name in how:
+        if name.endswith("_mask"):  # a bit for each axis: the slice of the first is all of it
+            how[name] = tf.compat.v1.AttrValue(i=how[name].i << 1 | (name in ("begin_mask", "end_mask")))
+    kinds = [output.dtype for output in asked.outputs]
+    outputs = tf.compat.v1.get_default_graph().create_op(kind, inputs, kinds, attrs=how).outputs
+    return [pfor.wrap(output, True) for output in outputs]
+
+
+def _product(asked):
+    """Multiply what all lanes share by what each has of its own as one product of two matrices."""
+    (shared, is_stacked, _), (own, _, _) = asked.input(0), asked.input(1)
+    if is_stacked or not own.shape.is_fully_defined():
+        return _KEPT["MatMul"](asked)
+    own = tf.transpose(own, [2, 0, 1] if asked.get_attr("transpose_b") else [1, 0, 2])
+    rows, lanes, columns = own.shape
+    together = tf.matmul(shared, tf.reshape(own, [rows, -1]), transpose_a=asked.get_attr("transpose_a"))
+    return pfor.wrap(tf.transpose(tf.reshape(together, [-1, lanes, columns]), [1, 0, 2]), True)
+
+
 def _sum(kind, asked):
     """Sum over samples by a product with ones: TensorFlow's sum depends on where in memory a lane lies."""
     x, bias = asked.stacked_input(0), kind == "BiasAddGrad"
@@ -248,7 +304,7 @@ def _sum(kind, asked):
     first, end = (axes[0], axes[-1] + 1) if axes else (0, 0)
     together = len(axes) == end - first > 0 and end < shape.rank
     if not (together and x.dtype == tf.float32 and shape.is_fully_defined()):
-        return _KEPT[kind](asked)
+        return _as_told(kind, asked)
     count = math.prod(shape[first:end])
     x = tf.reshape(x, [-1, count, math.prod(shape[end:])])
     ones = tf.fill([x.shape[0], count, 1], 1.0) if x.shape[0] else tf.ones_like(x[..., :1])
@@ -257,6 +313,7 @@ def _sum(kind, asked):
     return pfor.wrap(tf.reshape(x, [-1, *shape[:first], *kept, *shape[end:]]), True)
 
 
+SUMS = {"Sum", "Mean", "BiasAddGrad"}
 CONVERTERS = pfor._pfor_converter_registry
 DRAWS = {"StatelessRandomUniform": _fractions, "StatelessRandomNormal": _normal_of_lanes}
 SUBSTITUTES = (
@@ -274,7 +331,9 @@ SUBSTITUTES = (
     (vars(backend), "rnn", _rnn),
     (vars(backend), "cudnn_ok", lambda *arguments, **how: False),
     *((CONVERTERS, kind, functools.partial(_drawn, kind, of_lanes)) for kind, of_lanes in DRAWS.items()),
-    *((CONVERTERS, kind, functools.partial(_sum, kind)) for kind in ("Sum", "Mean", "BiasAddGrad")),
+    *((CONVERTERS, kind, functools.partial(_as_told, kind)) for kind in TOLD.keys() - SUMS),
+    *((CONVERTERS, kind, functools.partial(_sum, kind)) for kind in sorted(SUMS)),
+    (CONVERTERS, "MatMul", _product),
 )
 OF_ONE = ((vars(backend.core), "cond", _cond_of_one),)
 OF_UPDATE = ((vars(backend.core), "cond", _cond),)  # also of one: the rate that a branch received is wanted outside

@@ -23,7 +23,7 @@ SHIFTS = """
   };
 """
 TO_THE_END = """async () => {
-  for (let y = 0; y < document.body.scrollHeight; y += 600) {
+  for (let y = 0; y < document.body.scrollHeight; y += 800) {
     scrollTo(0, y);
     await new Promise(requestAnimationFrame);  // a picture is asked for when a frame is drawn
   }
