@@ -41,8 +41,9 @@ ALIKE = {
     "tests/test_imports.py": "asks which modules an import loads",
     "tests/test_shards.py": "asks which process trains what; what it trains test_sweep.py asks on every processor",
 }
-# How pages and files go to the processes, and in which order, is in their conftest.py.
-BROWSER = ["pytest", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", "tests/browser"]
+# How pages and files go to the processes, and in which order, is in their conftest.py. They wait for their browsers a
+# fifth of the time.
+BROWSER = ["pytest", "-n", "3", "--dist", "loadfile", "--no-loadscope-reorder", "tests/browser"]
 CHAPTERS = ["pytest", "--nbval", "--nbval-current-env", "chapters"]
 RUN_ALREADY = ["-p", "tools.executed", "--executed", "_build/.jupyter_cache"]  # by the build of the book
 
