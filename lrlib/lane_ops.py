@@ -280,8 +280,7 @@ def _as_told(kind, asked):
         if name.endswith("_mask"):  # a bit for each axis: the slice of the first is all of it
             how[name] = tf.compat.v1.AttrValue(i=how[name].i << 1 | (name in ("begin_mask", "end_mask")))
     kinds = [output.dtype for output in asked.outputs]
-    outputs = tf.compat.v1.get_default_graph().create_op(kind, inputs, kinds, attrs=how).outputs
-    return [pfor.wrap(output, True) for output in outputs]
+    return [pfor.wrap(output, True) for output in pfor._create_op(kind, inputs, kinds, how).outputs]
 
 
 def _product(asked):

@@ -51,7 +51,7 @@ def test_the_private_parts_are_there():
         model: "_call_has_training_arg _compile_config _compute_loss _flatten_layers _layers _loss_tracker "
         "_trainable_variables",
         keras.src.backend.Variable: "_initialize_with_initializer",
-        pfor: "_pfor_converter_registry",
+        pfor: "_create_op _pfor_converter_registry",
         pfor.PFor: "_convert_helper",
         process_executor: "_MAX_MEMORY_LEAK_SIZE",
     }

@@ -255,6 +255,56 @@ def test_a_lane_s_bits_do_not_depend_on_its_place_nor_on_its_company(kind, jit, 
                 np.testing.assert_array_equal(mine[place], own[0])
 
 
+# What numbers tell what to do
+
+
+SHARED = tf.constant(np.random.default_rng(1).normal(size=(3, 4)), tf.float32)
+TOLD = {  # of an array (4, 6)
+    "reshape": lambda v: tf.reshape(v, [2, -1, 3]),
+    "transpose": lambda v: tf.transpose(tf.reshape(v, [4, 2, 3]), [2, 0, 1]),
+    "slice": lambda v: tf.slice(v, [1, 2], [-1, 3]),
+    "strided slice": lambda v: v[::-1, tf.newaxis, ..., 1:-1:2],
+    "one of them": lambda v: v[..., 2] + v[1, 3],
+    "concatenate": lambda v: tf.concat([v, 2 * v], -1) + tf.reshape(tf.concat([v, v], 0), [4, 12]),
+    "concatenate with what all share": lambda v: tf.concat([v[:3], SHARED], 1),
+    "split": lambda v: tf.split(v, 2)[1] + tf.split(v, 2, axis=-2)[0],
+    "sums": lambda v: tf.reduce_sum(v, -1) * tf.reduce_mean(v, [1]) + tf.reduce_sum(v, []) @ tf.ones((6, 4)),
+    "others": lambda v: tf.reduce_max(v, -1, keepdims=True) - tf.reduce_min(v, 0) + tf.reduce_prod(v),
+    "choices": lambda v: v * tf.cast(tf.reduce_any(v > 1, 1, keepdims=True) | tf.reduce_all(v < 1, -1)[0], tf.float32),
+    "places": lambda v: tf.gather(v, tf.argmax(v, -1), axis=1) + tf.gather(v, tf.argmin(v, 0)[0], axis=0)[0],
+    "product": lambda v: tf.matmul(SHARED, v) + tf.matmul(SHARED, tf.transpose(v)[:3, :4], transpose_a=True)[:3, :1],
+    "product, turned": lambda v: tf.matmul(SHARED, v[:, :4], transpose_b=True),
+}
+
+
+@pytest.mark.parametrize("does", TOLD.values(), ids=TOLD)
+def test_axes_and_shapes_of_a_lane_are_those_of_one(does):
+    """With the gradient; and as in a layer that maps over its rows itself, within the gradient of others."""
+
+    def of_one(v):
+        with tf.GradientTape() as tape:
+            tape.watch(v)
+            found = does(v)
+            loss = tf.reduce_sum(found * found)
+        return found, tape.gradient(loss, v)
+
+    def mapped(lanes):
+        with tf.GradientTape() as tape:
+            tape.watch(lanes)
+            found = tf.vectorized_map(does, lanes, fallback_to_while_loop=False)
+            loss = tf.reduce_sum(found * found)
+        return found, tape.gradient(loss, lanes)
+
+    lanes = tf.constant(np.random.default_rng(0).normal(size=(LANES, 4, 6)), tf.float32)
+    with lane_ops():
+        at_once = tf.function(lambda v: tf.vectorized_map(of_one, v, fallback_to_while_loop=False))(lanes)
+        inside = tf.function(mapped)(lanes)
+    for place, lane in enumerate(lanes):
+        for mine, nested, own in zip(at_once, inside, of_one(lane), strict=True):
+            np.testing.assert_allclose(mine[place], own, rtol=1e-5, atol=1e-6)
+            np.testing.assert_allclose(nested[place], own, rtol=1e-5, atol=1e-6)
+
+
 # The block
 
 

@@ -201,6 +201,10 @@ MUTANTS = [
         "0xD2511F53", "0xD2511F55",
     ),
     Mutant(
+        "the axes of a lane are those of all lanes", "lane_ops", "axes_and_shapes_of_a_lane_are_those_of_one", None,
+        "return told + (told >= 0)", "return told",
+    ),
+    Mutant(
         "whatever a model does is proven", "proof", "a_model_of_which_two_steps_differ_is_refused", None,
         "TOLERANCE = 0.01", "TOLERANCE = 1e9",
     ),
