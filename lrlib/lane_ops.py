@@ -307,7 +307,8 @@ def _sum(kind, asked):
     count = math.prod(shape[first:end])
     x = tf.reshape(x, [-1, count, math.prod(shape[end:])])
     ones = tf.fill([x.shape[0], count, 1], 1.0) if x.shape[0] else tf.ones_like(x[..., :1])
-    x = tf.matmul(ones, x, transpose_a=True) / (count if kind == "Mean" else 1)
+    x = tf.matmul(ones, x, transpose_a=True)
+    x = x / count if kind == "Mean" else x
     kept = [1] * len(axes) if not bias and asked.get_attr("keep_dims") else []
     return pfor.wrap(tf.reshape(x, [-1, *shape[:first], *kept, *shape[end:]]), True)
 
