@@ -250,13 +250,17 @@ def _after(first):
     return lambda told, lanes: [first, *told]
 
 
+def _of_lanes(told, lanes):
+    return [lanes, *told]
+
+
 SLICES = [_after(0), _after(0), _after(1)]  # begin, end, strides
 TOLD = {  # by kind: the places of such inputs, and what they are with the lanes as the first axis
-    "Reshape": {1: lambda told, lanes: [lanes, *told]},
+    "Reshape": {1: _of_lanes},
     "Transpose": {1: lambda told, lanes: [0, *(told + 1)]},
     "Slice": {1: _after(0), 2: _after(-1)},
     "StridedSlice": dict(enumerate(SLICES, start=1)),
-    "StridedSliceGrad": dict(enumerate([lambda told, lanes: [lanes, *told], *SLICES])),
+    "StridedSliceGrad": dict(enumerate([_of_lanes, *SLICES])),
     "ConcatV2": {-1: _axes},
     "Split": {0: _axes},
     **{kind: {1: _axes} for kind in ("Sum", "Mean", "Prod", "Max", "Min", "All", "Any", "ArgMax", "ArgMin")},
@@ -313,7 +317,7 @@ def _sum(kind, asked):
     return pfor.wrap(tf.reshape(x, [-1, *shape[:first], *kept, *shape[end:]]), True)
 
 
-SUMS = {"Sum", "Mean", "BiasAddGrad"}
+SUMS = "Sum", "Mean", "BiasAddGrad"
 CONVERTERS = pfor._pfor_converter_registry
 DRAWS = {"StatelessRandomUniform": _fractions, "StatelessRandomNormal": _normal_of_lanes}
 SUBSTITUTES = (
@@ -331,8 +335,8 @@ SUBSTITUTES = (
     (vars(backend), "rnn", _rnn),
     (vars(backend), "cudnn_ok", lambda *arguments, **how: False),
     *((CONVERTERS, kind, functools.partial(_drawn, kind, of_lanes)) for kind, of_lanes in DRAWS.items()),
-    *((CONVERTERS, kind, functools.partial(_as_told, kind)) for kind in TOLD.keys() - SUMS),
-    *((CONVERTERS, kind, functools.partial(_sum, kind)) for kind in sorted(SUMS)),
+    *((CONVERTERS, kind, functools.partial(_as_told, kind)) for kind in TOLD if kind not in SUMS),
+    *((CONVERTERS, kind, functools.partial(_sum, kind)) for kind in SUMS),
     (CONVERTERS, "MatMul", _product),
 )
 OF_ONE = ((vars(backend.core), "cond", _cond_of_one),)
