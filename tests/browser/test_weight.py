@@ -69,6 +69,7 @@ def at_first(new_page):
 
 @each(PAGES)
 def test_a_page_is_light(seen, at_first):
+    assert seen.never_asked == []
     first = sum(map(weight, seen.opened))
     further, to_the_end = (sum(map(weight, files - at_first)) for files in (seen.opened, seen.whole))
     print(

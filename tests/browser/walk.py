@@ -23,11 +23,13 @@ SHIFTS = """
   };
 """
 TO_THE_END = """async () => {
-  for (let y = 0; y < document.body.scrollHeight; y += 800) {
+  for (let y = 0; y < document.body.scrollHeight; y += 2000) {
     scrollTo(0, y);
-    await new Promise(requestAnimationFrame);  // a picture is asked for when a frame is drawn
+    await new Promise(requestAnimationFrame);  // a picture is asked for when a frame is drawn and it is not far
   }
 }"""
+NEVER_ASKED = """[...document.images].filter((image) => image.getClientRects().length && !image.complete)
+  .map((image) => image.src.slice(0, 200))"""
 PICTURES = """() => [...document.querySelectorAll("article img")].map((image) => [
   image.loading, image.hasAttribute("width") && image.hasAttribute("height"),
   image.getBoundingClientRect().top + scrollY, image.currentSrc || image.src,
@@ -122,6 +124,7 @@ def as_it_comes(page, seen):
     page.evaluate(TO_THE_END)
     page.wait_for_timeout(300)  # what comes late may move what is there
     seen.whole, seen.jumped = set(page.asked), page.evaluate("jumps()")
+    seen.never_asked = page.evaluate(NEVER_ASKED)
     page.evaluate("scrollTo(0, 0)")  # or the button that leads back to the top lies over links
 
 
