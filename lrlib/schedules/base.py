@@ -110,9 +110,15 @@ class Schedule(ABC):
         """
         kind = type(step)
         if (kind is int or kind is float) and 0 <= step <= _LARGEST:
-            return self._at(step + 0.0)
+            try:
+                rate = self.formula(step + 0.0, of_a_float)
+            except OverflowError:
+                rate = math.inf
+            if type(rate) is float and 0 <= rate <= _LARGEST:
+                return rate
+            return float(self._checked(rate, np.float64(step)))
         if isinstance(step, Real):
-            return self._at(_checks.non_negative("step", step))
+            return self(_checks.non_negative("step", step))
         steps = steps_of(step)
         if steps.ndim == 0:
             return self(steps.item())
@@ -126,15 +132,6 @@ class Schedule(ABC):
                 filled[block] = self._checked(self.formula(some), some)
         return rates
 
-    def _at(self, step: float) -> float:
-        try:
-            rate = self.formula(step, of_a_float)
-        except OverflowError:
-            rate = math.inf
-        if type(rate) is float and 0 <= rate <= _LARGEST:
-            return rate
-        return float(self._checked(rate, np.float64(step)))
-
     def _checked(self, given, steps) -> np.ndarray:
         """Return a formula's rates, which keep the contract of every schedule: finite, not negative, in shape."""
         rates = np.asarray(given)
@@ -146,7 +143,7 @@ class Schedule(ABC):
             wrong = ~((rates >= 0) & (rates < np.inf))
             step, rate = (np.broadcast_to(each, wrong.shape)[wrong].flat[0] for each in (steps, rates))
             if steps.ndim:
-                self._at(float(step))  # it says the same of this step alone
+                self(float(step))  # it says the same of this step alone
             error, problem = ValueError, "must be finite and not negative"
             if rate == np.inf:
                 error, problem = OverflowError, "is too large for a float64"

@@ -154,7 +154,8 @@ class CosineDecayRestarts(Schedule):
         settle(self, end_learning_rate=end, growth=t_mul - 1.0, log_of_growth=math.log1p(t_mul - 1.0))
 
     def formula(self, step, xp=np):
-        first, growth, peak = self.first_decay_steps, self.growth, self.initial_learning_rate
+        first, growth = self.first_decay_steps, self.growth
+        peak, end = self.initial_learning_rate, self.end_learning_rate
         elapsed = step / first
         if growth == 0:
             cycle, left = parts(step, first, xp)
@@ -168,10 +169,12 @@ class CosineDecayRestarts(Schedule):
             cycle = self._cycle(elapsed, xp)
             length = power(self.t_mul, cycle, xp)
             position = between((elapsed - (length - 1.0) / growth) / length, 0.0, 1.0, xp)
-        if self.m_mul != 1:
-            factor = self.m_mul**cycle if xp is of_a_float else power(self.m_mul, cycle, xp)
-            peak = xp.maximum(peak * factor, self.end_learning_rate)
-        return anneal(peak, self.end_learning_rate, position, "cosine", xp)
+        if self.m_mul != 1 and xp is of_a_float:
+            peak *= self.m_mul**cycle
+            peak = end if peak < end else peak
+        elif self.m_mul != 1:
+            peak = xp.maximum(peak * power(self.m_mul, cycle, xp), end)
+        return anneal(peak, end, position, "cosine", xp)
 
     def _cycle(self, elapsed, xp):
         """Return the last cycle that has begun; one number where it is the same for a whole array."""

@@ -19,8 +19,8 @@ QUARTER = 0.5 * math.pi  # of a turn
 SHARES: dict[str, tuple[Callable, Callable]] = {
     "linear": (lambda position, xp: 1.0 - position, lambda position, xp: position),
     "cosine": (
-        lambda position, xp: xp.square(xp.sin(QUARTER * (1.0 - position))),
-        lambda position, xp: xp.square(xp.sin(QUARTER * position)),
+        lambda position, xp: (sine := xp.sin(QUARTER * (1.0 - position))) * sine,
+        lambda position, xp: (sine := xp.sin(QUARTER * position)) * sine,
     ),
     "1-sqrt": (lambda position, xp: 1.0 - xp.sqrt(position), lambda position, xp: xp.sqrt(position)),
 }
@@ -122,7 +122,9 @@ def _gone(step, length: float, xp):
     it would be too little at the end itself, and a choice has to be compiled, which takes as long as all the rest.
     """
     gone = step / length
-    if xp in (of_a_float, np) or _undone_by_its_reciprocal(length):
+    if xp is of_a_float:
+        return 1.0 if gone > 1.0 else gone
+    if xp is np or _undone_by_its_reciprocal(length):
         return xp.minimum(gone, 1.0)
     return xp.where(step < length, gone, 1.0)
 
