@@ -27,8 +27,7 @@ ELSEWHERE = ["tests/parity"]  # `make parity`: it needs the other frameworks
 WHEEL = ["pytest", "tests/test_wheel.py"]
 BUILT = ["pytest", "tests/test_site.py", "tests/test_meta.py", "tests/test_landing.py"]
 # The cells of a notebook have to stay together; which files of tests begin tests/conftest.py says.
-PARALLEL = ["--dist", "loadfile", "--no-loadscope-reorder", "-n"]
-HALF = (os.cpu_count() or 1) // 2  # the other row of steps has the rest; those that take turns take longer
+PARALLEL = ["-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder"]
 # What finds the same on every processor, and why. Whatever is in no list runs on each.
 ALIKE = {
     "tests/test_chapters.py": "reads files",
@@ -44,14 +43,14 @@ ALIKE = {
 }
 # How pages and files go to the processes, and in which order, is in their conftest.py. They wait for their browsers a
 # fifth of the time.
-BROWSER = ["pytest", *PARALLEL, "3", "tests/browser"]
+BROWSER = ["pytest", "-n", "3", "--dist", "loadfile", "--no-loadscope-reorder", "tests/browser"]
 CHAPTERS = ["pytest", "--nbval", "--nbval-current-env", "chapters"]
 RUN_ALREADY = ["-p", "tools.executed", "--executed", "_build/.jupyter_cache"]  # by the build of the book
 
 
-def unit_tests_but(*others, processes="auto"):
+def unit_tests_but(*others):
     left_out = [f"--ignore={test}" for test in [*OF_THE_BUILD, *ELSEWHERE, *others]]
-    return ["pytest", *PARALLEL, str(processes), "tests", "lrlib", "--doctest-modules", *left_out]
+    return ["pytest", *PARALLEL, "tests", "lrlib", "--doctest-modules", *left_out]
 
 
 def passes(what, module, *arguments, out=None, **environment):
@@ -107,7 +106,7 @@ def everything():
             ["the site in a browser", *BROWSER],
         ],
         [
-            ["unit tests and examples in docstrings", *unit_tests_but(processes=HALF if HALF > 1 else 0)],
+            ["unit tests and examples in docstrings", *unit_tests_but()],
             ["the wheel in an empty environment", *WHEEL],
             ["what must fail the build", "pytest", "tests/test_build.py"],
         ],
@@ -130,7 +129,7 @@ def other_processor():
         "XLA_FLAGS": "--xla_cpu_max_isa=SSE4_2",
     }
     step("unit tests on another processor", *unit_tests_but(*ALIKE), **plain)
-    step("chapters on another processor", *CHAPTERS, *PARALLEL, "auto", **plain)
+    step("chapters on another processor", *CHAPTERS, *PARALLEL, **plain)
 
 
 if __name__ == "__main__":
