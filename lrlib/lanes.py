@@ -12,6 +12,8 @@ import numpy as np
 from lrlib import _checks, keras_hooks
 from lrlib.streams import stream
 
+KEPT = 2**26  # bytes of weights that were drawn, to be taken again by another sweep of the model
+
 
 def initial_weights(model: keras.Model, seed: int) -> list[np.ndarray]:
     """Draw the weights that a sweep starts from, from the initializers of the model's layers.
@@ -53,6 +55,7 @@ class Start:
             )
         self.variables = keras_hooks.variables_of(model)
         self.fixed = {id(variable) for variable in fixed_variables(model)}
+        self.kept = {}
         python_s = random.getstate()  # Keras draws seeds from Python's generator, which is the user's
         try:
             with keras_hooks.initializers_noted() as noted, _its_own_classes(model):
@@ -76,11 +79,21 @@ class Start:
                 number = stream(seed, f"random numbers {place}").integers(2**31)
                 value = keras.ops.convert_to_tensor([number, 0], variable.dtype)
             elif "seed" in (config := getattr(value, "get_config", dict)()):
-                own_seed = stream(seed, f"initial weights {place}").integers(2**32)
-                value = type(value).from_config({**config, "seed": int(own_seed)})
+                value = self._drawn(place, variable, type(value), config, seed)
             value = value(variable.shape, dtype=variable.dtype) if callable(value) else value
             start.append(value.numpy() if isinstance(value, keras.Variable) else keras.ops.convert_to_numpy(value))
         return start
+
+    def _drawn(self, place, variable, initializer, config, seed) -> np.ndarray:
+        """Return what an initializer draws for a seed, as it was drawn before if it is kept."""
+        if (value := self.kept.get((place, seed))) is None:
+            own_seed = stream(seed, f"initial weights {place}").integers(2**32)
+            draw = initializer.from_config({**config, "seed": int(own_seed)})
+            value = keras.ops.convert_to_numpy(draw(variable.shape, dtype=variable.dtype))
+            if value.nbytes + sum(other.nbytes for other in list(self.kept.values())) > KEPT:
+                self.kept.clear()
+            self.kept[place, seed] = value
+        return value
 
 
 def _twins(layer) -> Iterator[tuple]:

@@ -19,7 +19,7 @@ import lrlib.training as module
 from lrlib import ExponentialDecay, PiecewiseConstantDecay, StepDecay, datasets
 from lrlib.datasets import batches
 from lrlib.keras import KerasSchedule
-from lrlib.lanes import initial_weights
+from lrlib.lanes import Start, initial_weights
 from lrlib.program import signature
 from lrlib.runs import Runs
 from lrlib.sweep import _Bar, factors, sweep
@@ -84,6 +84,22 @@ def test_a_lane_is_what_keras_trains(optimizer, data):
         if data.classes:
             accuracy = (outputs.numpy().argmax(axis=1) == y).mean()
             np.testing.assert_allclose(lane[f"{part}_accuracy"], accuracy, atol=1e-6)
+
+
+def test_what_a_seed_draws_is_kept_for_the_next_sweep_within_a_bound(monkeypatch):
+    model = model_for(CANCER, keras.optimizers.SGD())
+    start, initial = Start(model), initial_weights(model, 0)[0]
+    drawn = start.of_seed(0)
+    bound = 3 * drawn[0].nbytes
+    drawn[0][:] = 0  # whoever has them may write on them
+    with monkeypatch.context() as patch:
+        patch.setattr("lrlib.lanes.stream", None)  # nothing can be drawn
+        np.testing.assert_array_equal(start.of_seed(0)[0], initial)
+    monkeypatch.setattr("lrlib.lanes.KEPT", bound)
+    for seed in (*range(9), 0):
+        for value, own in zip(start.of_seed(seed), initial_weights(model, seed), strict=True):
+            np.testing.assert_array_equal(value, own)
+        assert 0 < sum(value.nbytes for value in start.kept.values()) <= bound
 
 
 def loss_of_an_update(model, x, y):
