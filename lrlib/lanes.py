@@ -90,9 +90,11 @@ class Start:
             own_seed = stream(seed, f"initial weights {place}").integers(2**32)
             draw = initializer.from_config({**config, "seed": int(own_seed)})
             value = keras.ops.convert_to_numpy(draw(variable.shape, dtype=variable.dtype))
-            if value.nbytes + sum(other.nbytes for other in list(self.kept.values())) > KEPT:
+            room = KEPT - value.nbytes
+            if sum(other.nbytes for other in list(self.kept.values())) > room:
                 self.kept.clear()
-            self.kept[place, seed] = value
+            if room >= 0:
+                self.kept[place, seed] = value
         return value
 
 

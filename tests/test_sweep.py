@@ -100,6 +100,9 @@ def test_what_a_seed_draws_is_kept_for_the_next_sweep_within_a_bound(monkeypatch
         for value, own in zip(start.of_seed(seed), initial_weights(model, seed), strict=True):
             np.testing.assert_array_equal(value, own)
         assert 0 < sum(value.nbytes for value in start.kept.values()) <= bound
+    monkeypatch.setattr("lrlib.lanes.KEPT", 1)
+    np.testing.assert_array_equal(start.of_seed(20)[0], initial_weights(model, 20)[0])
+    assert start.kept == {}, "what is too large by itself"
 
 
 def loss_of_an_update(model, x, y):
