@@ -16,6 +16,7 @@ sys.path.append(str(ROOT / "tools"))
 import book  # noqa: E402
 
 PARTS = ["_config.yml", "_ext", "_static", "lrlib", "requirements.txt", "tools"]
+FINISH = ("bench", "catalogue", "landing", "light", "meta", "search", "status")  # of the whole book; it takes seconds
 CHAPTER = "chapters/01-small"
 
 
@@ -62,6 +63,10 @@ def make_book(folder):
             shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(ROOT / part, folder / part)
+    config = (folder / "_config.yml").read_text(encoding="utf8").splitlines(keepends=True)
+    kept = [line for line in config if not re.match(rf"[- ]*site_({'|'.join(FINISH)})\b", line)]
+    assert len(config) - len(kept) == 2 * len(FINISH)
+    (folder / "_config.yml").write_text("".join(kept), encoding="utf8")
     (folder / "chapters").mkdir()
     for name, text in GOOD.items():
         (folder / name).write_text(text, encoding="utf8")

@@ -30,56 +30,57 @@ def capital(words):
     return re.sub("^[a-z](?=[a-z])", lambda letter: letter[0].upper(), words)
 
 
-def type_a_number(box, label, said):
-    box.get_by_label(label, exact=True).fill(said)
-    return compare(box)
+def type_numbers(box, label, entries):
+    for said in entries:
+        box.get_by_label(label, exact=True).fill(said)
+        yield compare(box)
 
 
-def press_a_choice(box, label, said):
+def press_choices(box, label, entries):
     group = box.get_by_role("radiogroup", name=label, exact=True)
-    group.get_by_role("radio", name=said, exact=True).press("Space")
-    found = compare(box)
-    group.get_by_role("radio", name=said, exact=True).press("ArrowRight")
-    return found
+    for said in entries:
+        group.get_by_role("radio", name=said, exact=True).press("Space")
+        yield compare(box)
+        group.get_by_role("radio", name=said, exact=True).press("ArrowRight")
 
 
 # A hand takes ten times as long as a script that does the same, so it does it in one chapter.
-ENTER = """(box, [label, said]) => {
+ENTER = """(box, [label, entries]) => {
   const ask = [...box.querySelectorAll(".ask")].find((ask) => ask.querySelector("span").textContent === label);
   const field = ask.querySelector("input[type=text]");
-  if (field) field.value = said;
-  else [...ask.querySelectorAll("label")].find((option) => option.textContent === said).click();
-  box.querySelector("[type=submit]").click();
-  return box.querySelector("[role=status]").innerText;
+  return entries.map((said) => {
+    if (field) field.value = said;
+    else [...ask.querySelectorAll("label")].find((option) => option.textContent === said).click();
+    box.querySelector("[type=submit]").click();
+    return box.querySelector("[role=status]").innerText;
+  });
 }"""
-QUESTION = """(question) => {
+QUESTIONS = """(questions) => questions.map((question) => {
   const reason = question.nextElementSibling;
   const answers = [...reason.nextElementSibling.querySelectorAll("li")];
   return [reason.role, reason.innerText, answers.map((answer) => answer.textContent)];
-}"""
+})"""
 PRESSED = """(button) => {
   const question = button.closest("ul"), pressed = [...question.querySelectorAll("[aria-pressed=true]")];
-  return [question.nextElementSibling.innerText, pressed.length === 1 && pressed[0] === button];
+  return [button.innerText, question.nextElementSibling.innerText, pressed.length === 1 && pressed[0] === button];
 }"""
+PRESS_EACH = f"(question) => [...question.querySelectorAll('button')].map((b) => (b.click(), ({PRESSED})(b)))"
 BY_HAND = CHAPTERS[0]
 
 
-def enter_a_number(enter, box, ask, near):
-    beyond, label = ask["value"] + 2 * near * abs(ask["value"]) + 1, capital(ask["label"])
+def numbers(ask, near):
+    """What a reader might enter, and what is said to it."""
+    beyond, label, shown = ask["value"] + 2 * near * abs(ask["value"]) + 1, capital(ask["label"]), ask["shown"]
     for said, judged in ((f"{beyond:.6g}", "Too high."), (f"{2 * ask['value'] - beyond:.6g}", "Too low.")):
-        assert f"{label}: you said {said}; it is {ask['shown']}. {judged}" in enter(box, label, said)
-    said = enter(box, label, ask["shown"].replace("-", "−"))
-    assert f"you said {ask['shown']}, and so it is. Right." in said
+        yield said, f"{label}: you said {said}; it is {shown}. {judged}"
+    yield shown.replace("-", "−"), f"you said {shown}, and so it is. Right."
 
 
-def choose(enter, box, ask):
-    label = capital(ask["label"])
-    assert box.get_by_role("radiogroup", name=label, exact=True).get_by_role("radio").count() == len(ask["options"])
+def choices(ask, _):
     for option, reason in ask["options"]:
-        verdict = f"you said “{option}”; it is “{ask['right']}”."
-        if option == ask["right"]:
-            verdict = f"you said “{option}”, and so it is."
-        assert f"{label}: {verdict} {reason}" in enter(box, label, option)
+        right = option == ask["right"]
+        verdict = f"you said “{option}”, and so it is." if right else f"you said “{option}”; it is “{ask['right']}”."
+        yield option, f"{capital(ask['label'])}: {verdict} {reason}"
 
 
 def draw(page, box, ask):
@@ -116,21 +117,21 @@ def draw(page, box, ask):
     assert re.search(r"off by [01] % of the axis on average\. Right\.", compare(box))
 
 
+def press_by_hand(question):
+    for place, button in enumerate(question.get_by_role("button").all()):
+        button.press("Space" if place else "Enter")
+        yield button.evaluate(PRESSED)
+
+
 def press_every_option(page, by_hand):
     """(how many questions, how many options) there are; each tells its own reason."""
-    questions = page.locator("ul.options").all()
+    questions = page.locator("ul.options")
     options = 0
-    for question in questions:
-        role, before, answers = question.evaluate(QUESTION)
+    for question, (role, before, answers) in zip(questions.all(), questions.evaluate_all(QUESTIONS), strict=True):
         assert role == "status" and before == ""
         told = []
-        for button in question.get_by_role("button").all():
-            letter = re.match(r"\((\w)\)", button.inner_text())[1]
-            if by_hand:
-                button.press("Enter" if letter == "a" else "Space")
-            else:
-                button.evaluate("(button) => button.click()")
-            words, alone = button.evaluate(PRESSED)
+        for option, words, alone in press_by_hand(question) if by_hand else question.evaluate(PRESS_EACH):
+            letter = re.match(r"\((\w)\)", option)[1]
             assert alone and f"({letter})" in words
             (answer,) = [answer for answer in answers if re.match(rf"[^.:]*\({letter}\)", answer)]
             right = "is right:" in answer
@@ -138,7 +139,7 @@ def press_every_option(page, by_hand):
             told.append(words)
         assert len(set(told)) == len(told) >= 3 and sum(words.startswith("Right") for words in told) == 1
         options += len(told)
-    return len(questions), options
+    return questions.count(), options
 
 
 @each(CHAPTERS)
@@ -146,20 +147,24 @@ def test_every_prediction_and_every_question(seen):
     """test_axe.py has asked axe about the page as it comes; here it is asked when all has been answered."""
     page, name = seen.page, re.search(r"chapters/[\w-]+", seen.address)[0]
     by_hand, record_of_each = name == BY_HAND, records(name)
-    hands = {"number": type_a_number, "choice": press_a_choice}
+    entries, hands = {"number": numbers, "choice": choices}, {"number": type_numbers, "choice": press_choices}
     screen(page, PHONE, phone=True)
     boxes, asked = page.locator("div.admonition.predict"), len(page.asked)
     assert boxes.count() == len(record_of_each) > 0
     for box, record in zip(boxes.all(), record_of_each, strict=True):
         assert compare(box) == "Enter a prediction first, or read on."
         for ask in record["asked"]:
-            enter = hands.get(ask["kind"]) if by_hand else lambda box, *said: box.evaluate(ENTER, said)
-            if ask["kind"] == "number":
-                enter_a_number(enter, box, ask, record["near"])
-            elif ask["kind"] == "choice":
-                choose(enter, box, ask)
-            else:
+            if ask["kind"] == "curve":
                 draw(page, box, ask)
+                continue
+            enter = hands[ask["kind"]] if by_hand else lambda box, *said: box.evaluate(ENTER, said)
+            entered, expected = zip(*entries[ask["kind"]](ask, record["near"]), strict=True)
+            label = capital(ask["label"])
+            for answer, said in zip(expected, enter(box, label, entered), strict=True):
+                assert answer in said
+            if ask["kind"] == "choice":
+                group = box.get_by_role("radiogroup", name=label, exact=True)
+                assert group.get_by_role("radio").count() == len(entered)
     kinds = {ask["kind"] for record in record_of_each for ask in record["asked"]}
     assert kinds == {*hands, "curve"} or not by_hand
     questions, options = press_every_option(page, by_hand)
