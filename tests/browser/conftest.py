@@ -16,6 +16,8 @@ from xdist.scheduler import LoadScopeScheduling
 
 # No other host has an address; so a page comes as it comes to a reader, without a question to Python at every file.
 ONLY_HERE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
+# No page lives long enough for what the compiler of hot code costs: a visit takes a twentieth less without it.
+BRIEF = "--js-flags=--no-turbofan"
 # Tests of what, the longest first; pages come after them, the longest first.
 LONGEST = ["pdf", "decays", "jupyterlab", "sweep_explorer", "bowl", "figures"]
 
@@ -62,7 +64,7 @@ def chromium():
         pytest.fail(NONE)
     with sync_playwright() as playwright:
         # Playwright starts it without a sandbox, which root needs; it opens our own pages only.
-        browser = playwright.chromium.launch(executable_path=path, args=[*FLAGS, ONLY_HERE])
+        browser = playwright.chromium.launch(executable_path=path, args=[*FLAGS, ONLY_HERE, BRIEF])
         yield browser
         browser.close()
 
