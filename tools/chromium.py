@@ -14,10 +14,10 @@ NAMES = "chromium", "chromium-browser", "google-chrome", "google-chrome-stable",
 MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
 CACHES = ".cache", "Library/Caches", "AppData/Local"  # where Playwright keeps its own, on Linux, Mac and Windows
 # Chromium opens a window of its own for each session, and with it two pages for its field of addresses, which nobody
-# sees here; a page of ours costs less than they do. Only the last such list counts, so this one has what Playwright
-# switches off too.
+# sees here, and a process for whatever comes next; a page of ours costs less than they do. Only the last such list
+# counts, so this one has what Playwright switches off too.
 OFF = """
-    WebUIOmniboxPopup WebUIOmniboxAimPopup
+    WebUIOmniboxPopup WebUIOmniboxAimPopup SpareRendererForSitePerProcess
     AimEnabled AvoidCorsURLLoaderRestartOnRedirect AvoidUnnecessaryBeforeUnloadCheckSync DestroyProfileOnBrowserClose
     HttpsFirstBalancedModeAutoEnable HttpsUpgrades LensOverlay MediaRouter NetworkTimeServiceQuerying OptimizationHints
     PaintHolding PreconnectToSearch ThirdPartyStoragePartitioning
