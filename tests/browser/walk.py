@@ -28,8 +28,8 @@ TO_THE_END = """async () => {
     await new Promise(requestAnimationFrame);  // a picture is asked for when a frame is drawn and it is not far
   }
 }"""
-NEVER_ASKED = """[...document.images].filter((image) => image.getClientRects().length && !image.complete)
-  .map((image) => image.src.slice(0, 200))"""
+SHOWN = """[...document.images].filter((image) => image.getClientRects().length)
+  .map((image) => image.currentSrc || image.src).filter((address) => address.startsWith("http"))"""
 PICTURES = """() => [...document.querySelectorAll("article img")].map((image) => [
   image.loading, image.hasAttribute("width") && image.hasAttribute("height"),
   image.getBoundingClientRect().top + scrollY, image.currentSrc || image.src,
@@ -124,7 +124,7 @@ def as_it_comes(page, seen):
     page.evaluate(TO_THE_END)
     page.wait_for_timeout(300)  # what comes late may move what is there
     seen.whole, seen.jumped = set(page.asked), page.evaluate("jumps()")
-    seen.never_asked = page.evaluate(NEVER_ASKED)
+    seen.never_asked = [address for address in page.evaluate(SHOWN) if address not in seen.whole]
     page.evaluate("scrollTo(0, 0)")  # or the button that leads back to the top lies over links
 
 
