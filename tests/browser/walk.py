@@ -166,11 +166,12 @@ def on_phones(page, seen):
 
 
 def by_axe(page, seen):
-    """The theme changes colours alone: in the dark only rules of colours are asked again."""
+    """On the phone, as it is, and on a desk. The theme changes colours alone: for them axe is asked in the dark too."""
     page.add_style_tag(content=STILL)
     seen.axe = {}
-    for size, phone in ((PHONE, True), (DESK, False)):
-        screen(page, size, phone)
+    for size in (PHONE, DESK):
+        if size is DESK:
+            screen(page, DESK)
         for theme, rules in {"light": RULES, "dark": OF_COLOURS}.items():
             page.evaluate(f"(theme) => ({THEME} = theme)", theme)
             seen.axe[size["width"], theme] = violations(page, rules=rules)
