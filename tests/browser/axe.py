@@ -32,15 +32,10 @@ THIN = """() => {
 KINDS = """([within, measured]) => {
   const UNREAD = "[aria-hidden=true], [aria-disabled=true], [inert], :disabled";
   const seen = new Set(measured), around = new WeakMap();
-  const kind = (...parts) => {  // a number of 53 bits for what a kind is made of
-    let [high, low] = [0xdeadbeef, 0x41c6ce57];
-    for (const letter of parts.join("|")) {
-      high = Math.imul(high ^ letter.codePointAt(0), 2654435761);
-      low = Math.imul(low ^ letter.codePointAt(0), 1597334677);
-    }
-    high = Math.imul(high ^ (high >>> 16), 2246822507) ^ Math.imul(low ^ (low >>> 13), 3266489909);
-    low = Math.imul(low ^ (low >>> 16), 2246822507) ^ Math.imul(high ^ (high >>> 13), 3266489909);
-    return 4294967296 * (2097151 & low) + (high >>> 0);
+  const kind = (...parts) => {  // a number for what a kind is made of: its letters as digits, modulo a prime below 2^40
+    let number = 0;
+    for (const letter of parts.join("|")) number = (number * 131 + letter.codePointAt(0)) % 1099511627689;
+    return number;
   };
   const none = "rgba(0, 0, 0, 0)";
   const painted = [];
