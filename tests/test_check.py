@@ -34,8 +34,9 @@ def test_a_browser_that_is_named_and_not_there_is_told(program):
 @pytest.mark.parametrize(
     ("system", "browser", "fonts", "expected"),
     [
-        ({"ID": "debian"}, None, False, "fontconfig fonts-noto-cjk chromium"),
-        ({"ID": "debian"}, None, True, "chromium"),
+        ({"ID": "debian"}, None, False, "fontconfig fonts-noto-cjk chromium-headless-shell"),
+        ({"ID": "debian"}, None, True, "chromium-headless-shell"),
+        ({"ID": "raspbian", "ID_LIKE": "debian"}, None, True, "chromium"),
         ({"ID": "raspbian", "ID_LIKE": "debian"}, "/usr/bin/chromium", False, "fontconfig fonts-noto-cjk"),
         ({"ID": "ubuntu", "ID_LIKE": "debian"}, None, False, "fontconfig fonts-noto-cjk"),
         ({"ID": "ubuntu", "ID_LIKE": "debian"}, None, True, None),
@@ -43,13 +44,14 @@ def test_a_browser_that_is_named_and_not_there_is_told(program):
 )
 @pytest.mark.parametrize("root", [True, False])
 def test_what_is_not_there_is_got(system, browser, fonts, expected, root, monkeypatch):
-    """Ubuntu's Chromium comes from Playwright, and what needs root's rights has them."""
+    """Ubuntu's Chromium comes from Playwright, not all have one without windows, and root's rights are asked for."""
     said = []
     monkeypatch.setattr(chromium.sys, "platform", "linux")
     monkeypatch.setattr(chromium.platform, "freedesktop_os_release", lambda: system)
     monkeypatch.setattr(chromium.os, "geteuid", lambda: 0 if root else 1000, raising=False)
     monkeypatch.setattr(chromium.shutil, "which", lambda name: f"/usr/bin/{name}")
     monkeypatch.setattr(chromium, "run", lambda *command: said.append(" ".join(command)))
+    monkeypatch.setattr(chromium, "packaged", lambda name: name == "chromium" or system["ID"] == "debian")
     chromium.get(browser, fonts)
     sudo, install = "" if root else "sudo ", "apt-get install -y -qq --no-install-recommends"
     wanted = [f"{sudo}apt-get update -qq", f"{sudo}{install} {expected}"] if expected else []

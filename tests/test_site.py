@@ -1,5 +1,6 @@
 """The built book in _build/html, as a visitor and their browser meet it; `make book` builds it."""
 
+import gc
 import json
 import platform
 import re
@@ -45,7 +46,9 @@ def finished_book():
 
 @cache
 def soup(path):
-    return BeautifulSoup(path.read_text(encoding="utf8"), "html.parser")
+    found = BeautifulSoup(path.read_text(encoding="utf8"), "html.parser")
+    gc.freeze()  # it stays, and is not looked through for garbage again and again
+    return found
 
 
 @cache

@@ -85,7 +85,7 @@ def test_the_keyboard_comes_to_start_before_the_figure_and_the_rest_in_order(vis
 
 
 def test_pictures_come_when_they_are_needed(visit):
-    page = visit("index")
+    page = visit("index", size=PHONE)  # where most are too far away to be asked for at once
     page.wait_for_load_state("networkidle")
     loaded = page.evaluate("performance.getEntriesByType('resource').map(e => e.name)")
     sources = page.locator("ol.landing-chapters img").evaluate_all("all => all.map(e => e.src)")
