@@ -26,7 +26,7 @@ from lrlib.schedules import (
     warmup,
 )
 
-__version__ = "0.6.0"
+__version__ = "0.6.1"
 
 __all__ = [
     "Constant",

@@ -14,7 +14,8 @@ def valley(rates, losses) -> float:
     r"""Suggest a rate half-way down the longest fall: fastai's ``valley``, its default.
 
     The longest strictly falling subsequence of the losses has :math:`L` members and ends at position :math:`e`. The
-    answer is the rate at :math:`e - L + \lfloor L / 3 \rfloor + \lfloor L / 6 \rfloor`.
+    answer is the rate at :math:`e - L + \lfloor L / 3 \rfloor + \lfloor L / 6 \rfloor`; where no loss is below an
+    earlier one, the first.
 
     Parameters
     ----------
@@ -57,7 +58,8 @@ def valley(rates, losses) -> float:
         lengths[i] += lengths[:i][losses[:i] > losses[i]].max(initial=0)
     end = int(lengths.argmax())
     length = int(lengths[end])
-    return float(rates[end - length + length // 3 + length // 6])
+    begin = end - length if length > 1 else end  # where nothing falls, fastai's begin and end stay the first
+    return float(rates[begin + length // 3 + length // 6])
 
 
 def steep(rates, losses) -> float:

@@ -83,6 +83,7 @@ class KerasSchedule(keras.optimizers.schedules.LearningRateSchedule):
         self._ours = all(vars(schedules).get(part.__name__) is part for part in _parts(self.schedule))
         self._check_that_it_compiles()
 
+    @tf.autograph.experimental.do_not_convert
     def __call__(self, step):
         step = keras.ops.cast(step if tf.is_tensor(step) else steps_of(step), "float64")
         if self.gradient_accumulation_steps:
@@ -321,7 +322,7 @@ class AppliedRates(keras.callbacks.Callback):
                 for variable, was in before.values()
                 if keras_hooks.variable_key(optimizer, variable) not in touched and _print_of(variable) != was
             ]
-            if not before and not tape.touched and model.train_function is not None:
+            if not (before or tape.touched) and model.train_function is not None and model.trainable_variables:
                 changed = ["all"]  # the model was built in the block
             if recorded and one_of_several:
                 return  # the others may have changed the other weights
@@ -376,8 +377,10 @@ class AppliedRates(keras.callbacks.Callback):
         logs[self._name] = float(rates[-1]) if len(rates) else np.nan
 
     def on_train_end(self, logs=None):
-        keras_hooks.train_without(self.model, self._in_one_call)
-        self._look()
+        try:
+            self._look()
+        finally:
+            keras_hooks.train_without(self.model, self._in_one_call)
         if self._problem is not None:
             raise self._problem
 

@@ -191,14 +191,15 @@ def constant_loss(model, data: Data) -> float:
     """Return the loss of the best prediction that is the same for all samples.
 
     It is the entropy of the labels in nats for sparse categorical cross-entropy, their variance for the mean squared
-    error, each with the samples' weights, and NaN for other losses and for labels of many places.
+    error, each with the samples' weights, and NaN for other losses and for labels of many places. Samples of a class
+    that the loss ignores do not count. What regularizers add is not in it, so where there are some it is NaN.
     """
     (loss, factor), y = keras_hooks.loss_given(model), data.y_train
     if isinstance(loss, (dict, list, tuple)) or factor is not None or not isinstance(y, np.ndarray) or y.ndim > 2:
         return np.nan
     loss = keras.losses.get(loss)
     known = getattr(loss, "fn", loss) if keras_hooks.is_keras_s(loss) else None
-    if getattr(loss, "reduction", "sum_over_batch_size") != "sum_over_batch_size" or known is None:
+    if getattr(loss, "reduction", "sum_over_batch_size") != "sum_over_batch_size" or known is None or model.losses:
         return np.nan
     weights = getattr(data, "weights_train", None)
     weights = (
@@ -206,8 +207,12 @@ def constant_loss(model, data: Data) -> float:
         if not isinstance(weights, np.ndarray)
         else weights.astype(np.float64).reshape(len(y), -1).mean(axis=1)
     )
-    if known is keras.losses.sparse_categorical_crossentropy and y.size == len(y) and y.min() >= 0 < weights.sum():
-        shares = np.bincount(y.ravel(), weights) / weights.sum()
+    if known is keras.losses.sparse_categorical_crossentropy and y.size == len(y):
+        counts = y.ravel() != getattr(loss, "ignore_class", None)
+        y, weights = y.ravel()[counts], weights[counts]
+        if y.min(initial=0) < 0 or weights.sum() <= 0:
+            return np.nan
+        shares = np.bincount(y, weights) / weights.sum()
         logs = np.log(shares, where=shares > 0, out=np.zeros_like(shares))
         return float(-(shares * logs).sum() * weights.mean())
     if known is keras.losses.mean_squared_error and weights.sum() > 0:

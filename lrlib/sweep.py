@@ -139,8 +139,9 @@ def sweep(
           have classes and the model an output for each.
         - ``failed`` (learning_rate, seed): whether the mean ``loss`` of the last tenth of the steps is not finite or
           above the loss of the best constant prediction. For losses other than sparse categorical cross-entropy and
-          mean squared error the lane's own first loss stands for that. A run that recovered has not failed; one that
-          was too slow to beat a constant has. The attribute ``constant_loss`` is that loss, NaN where it is unknown.
+          mean squared error, and where regularizers add to the loss, the lane's own first loss stands for that. A run
+          that recovered has not failed; one that was too slow to beat a constant has. The attribute ``constant_loss``
+          is that loss, NaN where it is unknown.
         - ``failed_since`` (learning_rate, seed): the step since when such a mean never came back; -1 if it did.
         - ``done`` (learning_rate, seed): whether the lane is trained.
 

@@ -4,6 +4,7 @@ import copy
 import json
 import math
 import pickle
+import re
 from dataclasses import fields
 from fractions import Fraction
 
@@ -39,6 +40,7 @@ from lrlib.schedules import (
     Stretched,
     Triangular,
     WarmupStableDecay,
+    as_schedule,
     base,
     join,
     warmup,
@@ -234,6 +236,35 @@ def test_so_do_numbers_and_an_array_that_is_computed_by_blocks_and_tables(schedu
         together = schedule(some)
     one_by_one = [schedule(step) for step in some.tolist()]
     assert (abs(together - one_by_one) <= 4 * leaves(schedule) * np.spacing(schedule.range[1])).all()
+
+
+def test_a_clock_that_would_be_infinite_stays_at_its_end():
+    two = join([0.1, 0.2], [5])
+    sooner = two.stretch(1e-200).stretch(1e-200), two.stretch(0.5), two.shift(-1.7e308), two.repeat(7).stretch(0.5)
+    for schedule in sooner:
+        rates = schedule(np.full(3, 1.7e308))
+        assert (rates == schedule(1.7e308)).all() and set(rates) <= {0.1, 0.2}, schedule
+
+
+def test_what_a_bound_brings_back_need_not_be_a_rate():
+    """A float and an array have the same: beyond float64, and below zero."""
+    growing = ExponentialDecay(1e-3, 1, 2).clip(highest=1)
+    assert growing(2999) == 1 == growing.planned(3000)[-1]
+    falling = as_schedule(lambda step: 0.1 - 0.01 * step).clip(lowest=0.01)
+    assert falling(20) == 0.01 == falling.planned(21)[-1]
+
+
+@pytest.mark.parametrize("changed", [lambda s: s, lambda s: s * 2, lambda s: s.clip(0.1), lambda s: s.shift(3)])
+@pytest.mark.parametrize("steps", [20, [20, 21]])
+def test_a_function_gives_any_real_number_and_nothing_else(changed, steps):
+    rate_of = lambda number: changed(as_schedule(lambda step: number))(steps)  # noqa: E731
+    for number in (Fraction(1, 3), np.float32(0.5), 10**30, 3):
+        assert np.ravel(rate_of(number))[0] == changed(Constant(number))(0)
+    for other in (None, "0.1", True, 1j):
+        with pytest.raises(TypeError, match=re.escape(f"must give a number for a step, got {other!r}")):
+            rate_of(other)
+    with pytest.raises(OverflowError, match="too large for a float64"):
+        rate_of(10**400)
 
 
 @given(tables(), st.lists(STEPS, min_size=1, max_size=9))

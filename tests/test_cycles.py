@@ -144,6 +144,25 @@ def test_bad_arguments_are_refused_by_name(make, message):
     refused(make, ValueError, message)
 
 
+@pytest.mark.parametrize("shape", ["linear", "1-sqrt", 0.01])
+def test_the_end_is_reached_at_the_last_step_itself(shape):
+    """However the shares are rounded: 0.82 * 150 is below 123."""
+    for total in (5, 50, 90, 150, 180, 1999, 100_000):
+        for share in np.arange(1, 100) / 100:
+            cycle = OneCycle(0.1, total, share, end_learning_rate=0, shape=shape)
+            ends = [WarmupStableDecay(0.1, total, up, share * total, shape=shape) for up in (0, (1 - share) * total)]
+            for schedule in (cycle, *ends):
+                assert schedule(total) == 0 == schedule(np.array([0, total]))[1], schedule
+                assert schedule(total - 1) > 0, schedule
+
+
+def test_a_rise_that_ends_where_the_fall_begins_but_for_rounding():
+    for total, up, down in [(90, 0.3 * 90, 0.7 * 90), (180, 0.35 * 180, 0.65 * 180), (1e5, 0.29 * 1e5, 0.71 * 1e5)]:
+        schedule = WarmupStableDecay(0.1, total, up, down)
+        assert schedule.planned(int(total)).argmax() == round(up) and schedule(round(up)) == 0.1
+    assert WarmupStableDecay(0.1, 100, 1e-11, 100).planned(3) == pytest.approx([0, 0.099, 0.098])
+
+
 @pytest.mark.parametrize("kind", [Triangular, CosineDecayRestarts, OneCycle, WarmupStableDecay])
 @pytest.mark.parametrize("value", ["0.1", None, [0.1], True, 1j])
 def test_what_is_no_number_is_refused(kind, value):

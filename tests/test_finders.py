@@ -54,7 +54,7 @@ def valley(rates, losses):
             if losses[j] > losses[i]:
                 length[i] = max(length[i], length[j] + 1)
     longest = max(length)
-    start = length.index(longest) - longest
+    start = length.index(longest) - longest if longest > 1 else 0  # as both ends are at first
     third = longest / 3
     return rates[start + int(third) + int(third / 2)]
 
@@ -148,6 +148,10 @@ def test_a_rule_is_its_definition_on_uneven_rates_and_other_lengths(name):
 def test_valley_of_a_loss_that_only_falls():
     """A hundred rates, without ten and five: of a chain of 85 that ends at the last the answer is -1 + 28 + 14 on."""
     assert finders.valley(RATES, 2 - 0.01 * np.arange(100)) == RATES[10 + 41]
+
+
+def test_valley_of_a_loss_that_never_falls_is_the_first_rate_that_is_looked_at():
+    assert finders.valley(RATES, np.linspace(1, 2, 100)) == RATES[10]
 
 
 def test_steep_and_its_three_kinds_on_one_curve():

@@ -1009,11 +1009,35 @@ def test_a_model_built_in_the_block_whose_updates_do_not_pass_is_an_error():
             self.layer.kernel.assign_sub([[0.1]])
             return {"loss": 0.0}
 
-    model = Late()
+    for callback in (False, True):
+        model = Late()
+        model.compile("sgd", "mse")
+        with pytest.raises(RuntimeError, match="changed, and no update"):
+            if callback:
+                train(model, [AppliedRates()])
+            else:
+                with AppliedRates(model):
+                    train(model)
+
+
+def test_a_model_of_which_nothing_is_trained_has_an_empty_record():
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.trainable = False
     model.compile("sgd", "mse")
-    with pytest.raises(RuntimeError, match="changed, and no update"):
-        with AppliedRates(model):
-            train(model)
+    with AppliedRates(model) as applied, pytest.warns(UserWarning, match="any trainable weights"):
+        train(model)
+    assert applied.rates.tolist() == []
+
+
+def test_autograph_leaves_a_schedule_alone(caplog):
+    """It would say that it cannot read some of them."""
+    rate = tf.function(lambda step: KerasSchedule(CosineDecay(0.1, 10))(step))
+    caplog.set_level("WARNING", logger="tensorflow")
+    tf.get_logger().addHandler(caplog.handler)
+    try:
+        assert float(rate(tf.constant(10, tf.int64))) == 0 and caplog.text == ""
+    finally:
+        tf.get_logger().removeHandler(caplog.handler)
 
 
 @pytest.mark.parametrize("form", ["with", "callback", "callback of another model", "callback of another optimizer"])

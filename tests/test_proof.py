@@ -7,11 +7,13 @@ import random
 import signal
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from lrlib import as_it_was, datasets, keras_hooks, sweep
+from lrlib.proof import constant_loss
 from refusal import refused
 
 CANCER = datasets.breast_cancer()
@@ -385,3 +387,26 @@ def test_everything_is_as_it_was(layer, fragment):
     assert [id(v) for v in after] == [id(v) for v in variables]
     for variable, value in zip(variables, before, strict=True):
         np.testing.assert_array_equal(variable.numpy(), value, err_msg=variable.path)
+
+
+def constant_loss_of(y, loss, **layer):
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(4, **layer)])
+    model.compile("sgd", loss)
+    return constant_loss(model, SimpleNamespace(y_train=np.array(y)))
+
+
+def test_labels_that_the_loss_ignores_do_not_count_for_the_best_constant():
+    crossentropy = keras.losses.SparseCategoricalCrossentropy
+    y = [1, 2, 1, 3, 3, 2]
+    alone = constant_loss_of(y, crossentropy(from_logits=True))
+    assert alone == pytest.approx(np.log(3))
+    for ignored in (0, 255, -1):
+        among = [ignored] * 40 + y
+        assert constant_loss_of(among, crossentropy(from_logits=True, ignore_class=ignored)) == pytest.approx(alone)
+        of_nothing = constant_loss_of([ignored] * 5, crossentropy(from_logits=True, ignore_class=ignored))
+        assert np.isnan(of_nothing)
+
+
+def test_where_regularizers_add_to_the_loss_no_constant_is_known():
+    assert constant_loss_of([1, 2], "sparse_categorical_crossentropy") == pytest.approx(np.log(2))
+    assert np.isnan(constant_loss_of([1, 2], "sparse_categorical_crossentropy", kernel_regularizer="l2"))

@@ -102,7 +102,7 @@ MUTANTS = [
     ),
     Mutant(
         "a warmup to a plateau begins a step ahead", "schedules.cycles", "cycles::warmup_plateau_and_decay", 8,
-        "Ramp(0.0, peak, up))]", "Ramp(0.0, peak, up).shift(-1))]",
+        "Ramp(0.0, peak, risen))]", "Ramp(0.0, peak, risen).shift(-1))]",
     ),
     Mutant(
         "a schedule begins anew a step late", "schedules.base", "composition::clocks", 9,

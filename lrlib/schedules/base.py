@@ -425,10 +425,21 @@ class FunctionOfStep(Schedule):
 
     def formula(self, step, xp=np):
         if isinstance(step, np.ndarray):
-            return np.array([self(float(each)) for each in step.flat]).reshape(step.shape)
-        if isinstance(step, float) and step.is_integer():
-            step = int(step)
-        return self.function(step)
+            return np.array([self.formula(float(each)) for each in step.flat]).reshape(step.shape)
+        if not isinstance(step, float):
+            return self.function(step)
+        try:
+            rate = self.function(int(step) if step.is_integer() else step)
+            return rate if type(rate) is float else self._number(rate, step)
+        except OverflowError:
+            return math.inf
+
+    def _number(self, rate, step: float) -> float:
+        """Return what the function gave as a float, or say that it is no number."""
+        found = np.asarray(rate)
+        if found.dtype.kind in "iuf" and not found.ndim or isinstance(rate, Real) and not isinstance(rate, bool):
+            return float(rate)
+        return float(self._checked(rate, np.float64(step)))  # it says what is wrong
 
 
 def as_schedule(schedule, name: str = "schedule") -> Schedule:
@@ -680,7 +691,7 @@ class Stretched(_Changed):
 
     def formula(self, step, xp=np):
         clock = stairs(step, self.factor, xp) if self.staircase else step / self.factor
-        clock = xp.minimum(clock, _LARGEST) if self.factor < 1e-290 else clock  # which may be infinite
+        clock = xp.minimum(clock, _LARGEST) if self.factor < 1 else clock  # which may be infinite
         return self.schedule.formula(clock, xp)
 
 
@@ -710,7 +721,9 @@ class Shifted(_Changed):
         settle(self, steps=_checks.finite("steps", self.steps))
 
     def formula(self, step, xp=np):
-        return self.schedule.formula(xp.maximum(step - self.steps, 0.0), xp)
+        clock = xp.maximum(step - self.steps, 0.0)
+        clock = xp.minimum(clock, _LARGEST) if self.steps < -1e290 else clock  # which may be infinite
+        return self.schedule.formula(clock, xp)
 
 
 @dataclass(frozen=True)
@@ -744,7 +757,11 @@ class Clipped(_Changed):
                 raise ValueError(f"highest must not be below lowest, {self.lowest!r}, got {self.highest!r}")
 
     def formula(self, step, xp=np):
-        return self._between(self.schedule.formula(step, xp), xp)
+        try:
+            rate = self.schedule.formula(step, xp)
+        except OverflowError:  # of one float; an array has an infinite rate there
+            rate = math.inf
+        return self._between(rate, xp)
 
     def _between(self, rate, xp):
         rate = xp.maximum(rate, self.lowest)

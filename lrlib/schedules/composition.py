@@ -39,7 +39,7 @@ class Join(Schedule):
         schedules = _checks.sequence("schedules", self.schedules, of="schedules")
         schedules = tuple(as_schedule(each, f"schedules[{i}]") for i, each in enumerate(schedules))
         boundaries = _checks.sequence("boundaries", self.boundaries)
-        boundaries = tuple(_whole_but_for_rounding(f"boundaries[{i}]", b) for i, b in enumerate(boundaries))
+        boundaries = tuple(whole_but_for_rounding(f"boundaries[{i}]", b) for i, b in enumerate(boundaries))
         _checks.increasing("boundaries", boundaries)
         if len(schedules) != len(boundaries) + 1:
             raise ValueError(
@@ -55,7 +55,7 @@ class Join(Schedule):
         begins, ends = (0, *self.boundaries), (*self.boundaries, math.inf)
         if xp is np:
             step = np.asarray(step, dtype=np.float64)
-            rates, first, last = np.empty(step.shape), np.min(step, initial=math.inf), np.max(step, initial=0)
+            rates, first, last = np.full(step.shape, np.nan), np.min(step, initial=math.inf), np.max(step, initial=0)
             for schedule, begin, end in zip(self.schedules, begins, ends, strict=True):
                 if begin <= first and last < end:
                     return schedule.formula(step - begin, xp)
@@ -180,7 +180,8 @@ def warmup(steps: int, start: float = 0.0, shape: str | float = "linear", conven
     return Warmup(steps, start, shape, convention)
 
 
-def _whole_but_for_rounding(name: str, value: Real) -> int | float:
+def whole_but_for_rounding(name: str, value: Real) -> int | float:
+    """Return a boundary as it is stored: 7 for ``0.07 * 100``."""
     number = _checks.positive(name, value)
     nearest = round(number)
     return nearest if nearest and abs(number - nearest) <= 1e-12 * number else number

@@ -7,7 +7,7 @@ import numpy as np
 
 from lrlib import _checks
 from lrlib.schedules.base import Constant, Schedule, between, of_a_float, parts, power, settle
-from lrlib.schedules.composition import Join
+from lrlib.schedules.composition import Join, whole_but_for_rounding
 from lrlib.schedules.shapes import Ramp, anneal, checked_shape
 
 MODES = ("triangular", "triangular2", "exp_range")
@@ -265,6 +265,7 @@ class OneCycle(_Composite):
         risen = share * total
         if not 0 < risen < total:
             raise ValueError(f"total_steps must be enough for a rise of {share!r} and a fall, got {self.total_steps!r}")
+        risen = whole_but_for_rounding("pct_start", risen)
         parts = Ramp(first, peak, risen, shape), Ramp(peak, last, total - risen, shape)
         settle(self, whole=Join(parts, (risen,)))
 
@@ -336,8 +337,11 @@ class WarmupStableDecay(_Composite):
         shape = checked_shape(self.shape, peak, end)
         settle(self, peak_learning_rate=peak, total_steps=total, warmup_steps=up, decay_steps=down)
         settle(self, end_learning_rate=end, shape=shape)
-        begins = [(0.0, Ramp(0.0, peak, up))] if up else []
-        if up < total - down:
-            begins.append((up, Constant(peak)))
-        begins.append((total - down, Ramp(peak, end, down, shape)))
+        risen = whole_but_for_rounding("warmup_steps", up) if up else 0
+        falls = whole_but_for_rounding("decay_steps", total - down) if down < total else 0
+        begins = [(0, Ramp(0.0, peak, risen))] if risen else []
+        if risen < falls:
+            begins.append((risen, Constant(peak)))
+        falls = max(risen, falls)
+        begins.append((falls, Ramp(peak, end, total - falls, shape)))  # whose own clock is at its end at the step total
         settle(self, whole=Join([schedule for _, schedule in begins], [begin for begin, _ in begins[1:]]))
