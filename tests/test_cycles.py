@@ -160,6 +160,7 @@ def test_a_rise_that_ends_where_the_fall_begins_but_for_rounding():
     for total, up, down in [(90, 0.3 * 90, 0.7 * 90), (180, 0.35 * 180, 0.65 * 180), (1e5, 0.29 * 1e5, 0.71 * 1e5)]:
         schedule = WarmupStableDecay(0.1, total, up, down)
         assert schedule.planned(int(total)).argmax() == round(up) and schedule(round(up)) == 0.1
+    assert WarmupStableDecay(0.1, 1e10, decay_steps=1e-3)(1e10 - 1) == 0.1 == WarmupStableDecay(0.1, 9, 9, 1e-13)(9)
     assert WarmupStableDecay(0.1, 100, 1e-11, 100).planned(3) == pytest.approx([0, 0.099, 0.098])
 
 

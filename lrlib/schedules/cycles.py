@@ -262,10 +262,9 @@ class OneCycle(_Composite):
         shape = checked_shape(checked_shape(self.shape, first, peak), peak, last)
         settle(self, max_learning_rate=peak, total_steps=total, pct_start=share, shape=shape)
         settle(self, initial_learning_rate=first, end_learning_rate=last)
-        risen = share * total
+        risen = whole_but_for_rounding("pct_start", share * total) if share * total else 0
         if not 0 < risen < total:
             raise ValueError(f"total_steps must be enough for a rise of {share!r} and a fall, got {self.total_steps!r}")
-        risen = whole_but_for_rounding("pct_start", risen)
         parts = Ramp(first, peak, risen, shape), Ramp(peak, last, total - risen, shape)
         settle(self, whole=Join(parts, (risen,)))
 
@@ -343,5 +342,6 @@ class WarmupStableDecay(_Composite):
         if risen < falls:
             begins.append((risen, Constant(peak)))
         falls = max(risen, falls)
-        begins.append((falls, Ramp(peak, end, total - falls, shape)))  # whose own clock is at its end at the step total
+        left = total - falls or down  # so that its clock is at its end at the step total
+        begins.append((falls, Ramp(peak, end, left, shape)))
         settle(self, whole=Join([schedule for _, schedule in begins], [begin for begin, _ in begins[1:]]))
