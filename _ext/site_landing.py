@@ -136,7 +136,7 @@ def facts(app, page):
         f"{len(found)} chapters, {hours} to read",
         "for everybody who knows what a derivative is and reads a little Python",
         "free, with nothing to install",
-        "every claim is tested whenever these pages are built",
+        "every claim is tested again when anything has changed",
     ]
     return f'<ul class="landing-facts">{"".join(f"<li>{line}</li>" for line in lines)}</ul>'
 

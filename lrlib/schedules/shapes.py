@@ -290,7 +290,7 @@ class PolynomialDecay(_ToAnEnd):
     decay_steps : float
         The step :math:`T` at which the end is reached, positive and finite. A run of :math:`T` steps does not apply it.
     end_learning_rate : float
-        The rate :math:`\eta_1` from then on, at least 0 and at most the initial one. Keras's own default, 0.0001.
+        The rate :math:`\eta_1` from then on, at least 0 and at most the initial one. The default is Keras's.
     power : float
         The power :math:`p`, positive and finite; 1 is a straight line.
     cycle : bool
