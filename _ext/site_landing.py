@@ -72,6 +72,11 @@ def line_zero(printout):
     )
 
 
+def spoken(words):
+    """A statement as plain text, as a label has it: without the signs of code and formulas."""
+    return words.replace("`", "").replace("$", "").replace("^2", "²")
+
+
 # What a chapter says of itself
 
 
@@ -164,7 +169,7 @@ def verdicts(app, page):
         squares = "".join(
             f'<li><a href="{target}#verdict-{s["id"].lower()}"><span class="name">{s["id"]}</span>'
             f'<span class="said"><span class="outcome">: {kind}{" …" * kind.endswith("if")}</span> '
-            f"{escape(s['says'].replace('`', ''))}</span></a></li>"
+            f"{escape(spoken(s['says']))}</span></a></li>"
             for s in statements
             if kinds[s["id"]] == kind
         )

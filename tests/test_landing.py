@@ -71,6 +71,7 @@ def test_every_statement_has_its_square(page):
         anchor, name, kind = found[statement["id"]]
         assert anchor == f"verdict-{statement['id'].lower()}"
         assert name.startswith(f"{statement['id']}: {kind}") and name.endswith(statement["says"].replace("`", "")[-20:])
+        assert not set(name) & set("$`^\\"), "neither code nor formulas"
 
 
 def test_the_two_rates_are_those_of_the_first_line(page):
